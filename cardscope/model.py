@@ -1,0 +1,44 @@
+"""What a source hands on: a raw config, where it came from, and what the Hub says beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+SourceKind = Literal["hub", "cache", "catalog", "file", "stdin", "formula", "object"]
+
+
+@dataclass(frozen=True, slots=True)
+class HubFacts:
+    """What `model_info` says of a repository, without opening any file of it.
+
+    `safetensors_total` counts stored numbers (masks, packed words and scales included) and may be wrong;
+    `files` holds (path, size in bytes or None).
+    """
+
+    commit: str | None = None
+    gated: str | bool = False
+    safetensors_total: int | None = None
+    safetensors_dtypes: Mapping[str, int] = field(default_factory=dict)
+    files: tuple[tuple[str, int | None], ...] = ()
+    license: str | None = None
+    tags: tuple[str, ...] = ()
+    library: str | None = None
+    pipeline_tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawConfig:
+    """A config as it was written, with its origin; nothing in it has been interpreted yet."""
+
+    data: Mapping[str, object]
+    id: str
+    source: SourceKind
+    revision: str | None = None
+    fetched: str | None = None
+    where: str = "config.json"
+    hub: HubFacts | None = None
+    notes: tuple[str, ...] = ()
+    changes: tuple[tuple[str, object, object], ...] = ()
+    """What-if edits applied: (dotted key, before, after)."""
