@@ -16,13 +16,19 @@ DTYPE_ALIASES = {
     "i8": "int8", "u8": "uint8", "fp8_e4m3": "float8_e4m3fn", "fp8_e5m2": "float8_e5m2",
 }  # fmt: skip
 
-SHORT = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float8_e4m3fn": "fp8", "float8_e5m2": "fp8"}
+SHORT = {
+    "float32": "fp32",
+    "float16": "fp16",
+    "bfloat16": "bf16",
+    "float8_e4m3fn": "fp8",
+    "float8_e5m2": "fp8",
+}
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def dtype_name(name: str) -> str | None:
-    """Torch's name of a dtype however it is spelled (`torch.bfloat16`, `BF16`, `bf16`), or None if unknown."""
+    """Torch's name of a dtype however it is spelled (`torch.bfloat16`, `BF16`), or None if unknown."""
     plain = name.strip().lower().removeprefix("torch.")
     plain = DTYPE_ALIASES.get(plain, plain)
     return plain if plain in BITS else None
