@@ -1,0 +1,55 @@
+"""The architectures cardscope models: one small declaration of typed parts each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cardscope.archs._registry import REGISTRY, Declaration, arch, load
+from cardscope.errors import NotModelled
+from cardscope.fields import Fields, Log, open_fields
+from cardscope.parts import Spec
+
+FAMILIES = ("classic", "gated", "routed", "latent", "recurrent")
+"""The family modules; each registers its types when imported."""
+
+__all__ = ["FAMILIES", "arch", "build", "declared_types", "find", "interpret", "open_config"]
+
+
+def _load_all() -> None:
+    for family in FAMILIES:
+        load(family)
+
+
+def find(model_type: str) -> Declaration | None:
+    """The declaration of a model type, or None if it is not modelled."""
+    if not REGISTRY:
+        _load_all()
+    return REGISTRY.get(model_type)
+
+
+def declared_types() -> tuple[str, ...]:
+    """Every declared model type, sorted."""
+    if not REGISTRY:
+        _load_all()
+    return tuple(sorted(REGISTRY))
+
+
+def open_config(config: Mapping[str, object], model_type: str | None = None) -> Fields:
+    """Fields over a whole config, with the defaults of its model type."""
+    named = config.get("model_type") if model_type is None else model_type
+    return open_fields(config, named if isinstance(named, str) else "", log=Log())
+
+
+def interpret(fields: Fields) -> Spec:
+    """Fields → Spec by the type's declaration. Raises NotModelled, MissingField, BadField or ConfigError."""
+    declaration = find(fields.model_type)
+    if declaration is None:
+        shown = fields.model_type or "none given"
+        raise NotModelled(f"model type {shown} is not modelled", hint="`cardscope archs` lists the types that are")
+    fields.touch("model_type", "architectures")
+    return declaration(fields)
+
+
+def build(config: Mapping[str, object]) -> Spec:
+    """Raw config → Spec. Raises NotModelled, MissingField, BadField or ConfigError."""
+    return interpret(open_config(config))

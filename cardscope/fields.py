@@ -1,0 +1,289 @@
+"""Reads a config key by key: typed, alias-aware, logged, and able to say what nobody read.
+
+The raw file is read, never transformers' config class: an instance has derived values filled in and loses the
+difference between an explicit null and an absent key.  `null` in the file beats the class default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Literal, NamedTuple, TypeVar
+
+from cardscope.errors import BadField, MissingField
+from cardscope.inert import is_inert
+
+Origin = Literal["file", "alias", "class default", "derived"]
+T = TypeVar("T")
+
+MAX_INT: Final = 1 << 40
+MAX_LAYERS: Final = 10_000
+MAX_LIST: Final = 100_000
+
+
+class _Absent(Enum):
+    ABSENT = "absent"
+
+
+ABSENT: Final = _Absent.ABSENT
+"""Marks a key that is neither in the file nor declared with a default."""
+
+
+class Read(NamedTuple):
+    """One value that was read: its canonical name, what it is, under which key, and where it came from."""
+
+    name: str
+    value: object
+    key: str
+    origin: Origin
+
+
+class Notice(NamedTuple):
+    """Something a reader should know about a value; becomes a finding of the report."""
+
+    code: str
+    message: str
+    key: str
+
+
+@dataclass(slots=True)
+class Log:
+    """What was read while one model's config was interpreted, sub-configs included."""
+
+    reads: dict[str, Read] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
+    changed_defaults: list[Read] = field(default_factory=list)
+
+    def notice(self, code: str, message: str, key: str = "") -> None:
+        """Adds a notice once."""
+        entry = Notice(code, message, key)
+        if entry not in self.notices:
+            self.notices.append(entry)
+
+
+class Fields:
+    """Typed reads of one config (or sub-config) object.
+
+    `defaults` are the class's declared defaults, `aliases` map canonical names to the class's own keys
+    (`hidden_size` → `n_embd`), `was` holds defaults that an earlier transformers declared differently.
+    """
+
+    __slots__ = ("_aliases", "_data", "_defaults", "_reverse", "_seen", "_was", "log", "model_type", "prefix")
+
+    def __init__(
+        self,
+        data: Mapping[str, object],
+        *,
+        model_type: str = "",
+        defaults: Mapping[str, object] | None = None,
+        aliases: Mapping[str, str] | None = None,
+        was: Mapping[str, object] | None = None,
+        prefix: str = "",
+        log: Log | None = None,
+    ) -> None:
+        self._data = data
+        self.model_type = model_type
+        self._defaults = defaults or {}
+        self._aliases = aliases or {}
+        self._reverse = {real: name for name, real in self._aliases.items()}
+        self._was = was or {}
+        self._seen: set[str] = set()
+        self.prefix = prefix
+        self.log = log if log is not None else Log()
+
+    # -- looking values up ---------------------------------------------------------------------------------
+
+    def spellings(self, name: str) -> tuple[str, ...]:
+        """The keys under which `name` may stand in the file, the class's own first."""
+        own = self._aliases.get(name)
+        other = self._reverse.get(name)
+        return tuple(key for key in (own, name, other) if key)
+
+    def has(self, name: str) -> bool:
+        """Whether the file itself holds the key, null included."""
+        return any(key in self._data for key in self.spellings(name))
+
+    def peek(self, name: str) -> object:
+        """The file's value without marking it as read; ABSENT if the file has none."""
+        return next((self._data[key] for key in self.spellings(name) if key in self._data), ABSENT)
+
+    def _find(self, name: str) -> tuple[object, str, Origin]:
+        keys = self.spellings(name)
+        for key in keys:
+            if key in self._data:
+                self._seen.update(keys)
+                return self._data[key], key, "file" if key == name else "alias"
+        for key in keys:
+            if key in self._defaults:
+                if key in self._was:
+                    self._default_changed(name, key)
+                return self._defaults[key], key, "class default"
+        return ABSENT, keys[0], "derived"
+
+    def _default_changed(self, name: str, key: str) -> None:
+        read = Read(self.prefix + name, self._defaults[key], self.prefix + key, "class default")
+        if read not in self.log.changed_defaults:
+            self.log.changed_defaults.append(read)
+
+    def _note(self, name: str, value: object, key: str, origin: Origin) -> None:
+        self.log.reads[self.prefix + name] = Read(self.prefix + name, value, self.prefix + key, origin)
+
+    def raw(self, name: str, fallback: object = ABSENT) -> object:
+        """The value as it stands (any type): file, else class default, else `fallback`; may be ABSENT."""
+        value, key, origin = self._find(name)
+        if value is ABSENT:
+            value, origin = fallback, "derived"
+        if value is not ABSENT:
+            self._note(name, value, key, origin)
+        return value
+
+    def derive(self, name: str, value: T) -> T:
+        """Logs a value that a rule of ours computed, and returns it."""
+        self._note(name, value, name, "derived")
+        return value
+
+    def touch(self, *names: str) -> None:
+        """Marks keys as read: their value cannot change anything that is counted here."""
+        for name in names:
+            self._seen.update(self.spellings(name))
+
+    # -- typed reads ---------------------------------------------------------------------------------------
+
+    def int(self, name: str, fallback: int | None = None, *, low: int = 1, high: int = MAX_INT) -> int:
+        """An integer between `low` and `high`. Raises MissingField or BadField."""
+        value = self.raw(name, ABSENT if fallback is None else fallback)
+        if value is ABSENT:
+            raise MissingField(self.prefix + name, self.spellings(name))
+        return self._integer(name, value, low, high)
+
+    def opt_int(self, name: str, *, low: int = 0, high: int = MAX_INT) -> int | None:
+        """An integer, or None where the config says null or nothing. Raises BadField."""
+        value = self.raw(name)
+        return None if value is ABSENT or value is None else self._integer(name, value, low, high)
+
+    def _integer(self, name: str, value: object, low: int, high: int) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise BadField(self.prefix + name, value, "an integer")
+        if not low <= value <= high:
+            wanted = f"between {low:,} and {high:,}" if high < MAX_INT else f"at least {low}"
+            raise BadField(self.prefix + name, value, wanted)
+        return value
+
+    def number(self, name: str, fallback: float | None = None) -> float:
+        """A finite number (an expansion ratio). Raises MissingField or BadField."""
+        value = self.raw(name, ABSENT if fallback is None else fallback)
+        if value is ABSENT or value is None:
+            raise MissingField(self.prefix + name, self.spellings(name))
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MAX_INT:
+            raise BadField(self.prefix + name, value, "a finite number")
+        return float(value)
+
+    def flag(self, name: str, fallback: bool | None = None) -> bool:
+        """A boolean; null counts as false, as Python reads it. Raises MissingField or BadField."""
+        value = self.raw(name, ABSENT if fallback is None else fallback)
+        if value is ABSENT:
+            raise MissingField(self.prefix + name, self.spellings(name))
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        if value in (0, 1):
+            return bool(value)
+        raise BadField(self.prefix + name, value, "true or false")
+
+    def text(self, name: str, fallback: str | None = None) -> str:
+        """A string. Raises MissingField or BadField."""
+        value = self.raw(name, ABSENT if fallback is None else fallback)
+        if value is ABSENT:
+            raise MissingField(self.prefix + name, self.spellings(name))
+        if not isinstance(value, str):
+            raise BadField(self.prefix + name, value, "a string")
+        return value
+
+    def opt_text(self, name: str) -> str | None:
+        """A string, or None where the config says null or nothing."""
+        value = self.raw(name)
+        return value if isinstance(value, str) else None
+
+    def ints(self, name: str) -> tuple[int, ...] | None:
+        """A list of non-negative integers, or None where absent or null. Raises BadField."""
+        value = self.raw(name)
+        if value is ABSENT or value is None:
+            return None
+        return tuple(self._integer(name, item, 0, MAX_INT) for item in self._list(name, value))
+
+    def texts(self, name: str) -> tuple[str, ...] | None:
+        """A list of strings, or None where absent or null. Raises BadField."""
+        value = self.raw(name)
+        if value is ABSENT or value is None:
+            return None
+        items = self._list(name, value)
+        if not all(isinstance(item, str) for item in items):
+            raise BadField(self.prefix + name, value, "a list of strings")
+        return tuple(str(item) for item in items)
+
+    def _list(self, name: str, value: object) -> Sequence[object]:
+        if not isinstance(value, list | tuple) or len(value) > MAX_LIST:
+            raise BadField(self.prefix + name, value, "a list")
+        return value
+
+    def layers(self, name: str = "num_hidden_layers") -> int:
+        """The layer count, capped so that a hostile config cannot ask for a billion. Raises BadField."""
+        return self.int(name, low=0, high=MAX_LAYERS)
+
+    def sub(self, name: str, model_type: str | None = None) -> Fields:
+        """A nested config (`text_config`), read with its own class's defaults and the same log.
+
+        Raises BadField where the key holds something other than an object.
+        """
+        from cardscope.harvest import declared
+
+        value, key, _ = self._find(name)
+        nested: object = {} if value is ABSENT or value is None else value
+        if not isinstance(nested, Mapping):
+            raise BadField(self.prefix + name, nested, "an object")
+        own = declared(self.model_type) if self.model_type else None
+        named = nested.get("model_type")
+        kind = named if isinstance(named, str) and named else model_type or (own.sub.get(name, "") if own else "")
+        return open_fields(nested, kind, prefix=f"{self.prefix}{key}.", log=self.log)
+
+    # -- what nobody read ----------------------------------------------------------------------------------
+
+    def unread(self) -> tuple[str, ...]:
+        """Keys of this object that may shape tensors or cache and that nobody read."""
+        return tuple(
+            self.prefix + key
+            for key, value in self._data.items()
+            if key not in self._seen and not is_inert(key, self.model_type) and _structural(value)
+        )
+
+
+def _structural(value: object) -> bool:
+    """Whether a value could shape a tensor: empty, null, false, float and string values rarely can."""
+    if value is None or value is False or isinstance(value, float):
+        return False
+    return not (isinstance(value, list | Mapping) and not value)
+
+
+def open_fields(data: Mapping[str, object], model_type: str, *, prefix: str = "", log: Log | None = None) -> Fields:
+    """Fields over `data` with the declared defaults and aliases of `model_type`'s class, if it has one."""
+    from cardscope.harvest import declared
+
+    known = declared(model_type)
+    if known is None:
+        return Fields(data, model_type=model_type, prefix=prefix, log=log)
+    return Fields(
+        data,
+        model_type=model_type,
+        defaults=known.defaults,
+        aliases=known.aliases,
+        was=known.was,
+        prefix=prefix,
+        log=log,
+    )
+
+
+def in_range(values: Iterable[int], size: int) -> bool:
+    """Whether every index addresses one of `size` layers."""
+    return all(0 <= value < size for value in values)

@@ -1,0 +1,118 @@
+"""Spec → Inventory: every tensor counted once, grouped by equal layers; every figure is a fold over it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from cardscope.parts import Layer, Part, Spec, State, Tensor, Tower
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`count` equal layers (or one set of free-standing parts) with their tensors and the states they keep."""
+
+    tower: str
+    label: str
+    count: int
+    layers: tuple[int, ...]
+    tensors: tuple[Tensor, ...]
+    states: tuple[State, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of one of the group's layers."""
+        return sum(tensor.numel for tensor in self.tensors if tensor.kind != "buffer")
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All tensors of a model: the main model's groups, and extra prediction layers apart."""
+
+    groups: tuple[Group, ...]
+    mtp: tuple[Group, ...] = ()
+
+    def tensors(self) -> Iterator[tuple[int, Tensor]]:
+        """(how often it occurs, tensor) over the main model, buffers included."""
+        for group in self.groups:
+            for tensor in group.tensors:
+                yield group.count, tensor
+
+    @property
+    def parameters(self) -> int:
+        """Logical parameters of the main model."""
+        return _total(self.groups)
+
+    @property
+    def buffers(self) -> int:
+        """Numbers that a checkpoint stores beside the parameters (masks, router corrections)."""
+        return sum(count * tensor.numel for count, tensor in self.tensors() if tensor.kind == "buffer")
+
+    @property
+    def mtp_parameters(self) -> int:
+        """Parameters of the extra prediction layers."""
+        return _total(self.mtp)
+
+    @property
+    def active(self) -> int | None:
+        """Parameters used for one token, or None where the config does not say how many experts fire."""
+        total = 0
+        for count, tensor in self.tensors():
+            if tensor.kind == "buffer":
+                continue
+            used = tensor.active_numel
+            if used is None:
+                return None
+            total += count * used
+        return total
+
+    def components(self) -> Mapping[str, int]:
+        """Parameters by component, in the order of first appearance; sums to `parameters`."""
+        sums: Counter[str] = Counter()
+        for count, tensor in self.tensors():
+            if tensor.kind != "buffer":
+                sums[tensor.component] += count * tensor.numel
+        return sums
+
+    def states(self) -> Iterator[tuple[int, State]]:
+        """(how many layers keep it, state)."""
+        for group in self.groups:
+            for state in group.states:
+                yield group.count, state
+
+
+def _total(groups: Iterable[Group]) -> int:
+    return sum(group.count * group.parameters for group in groups)
+
+
+def take(spec: Spec) -> Inventory:
+    """Lists every tensor of `spec`, equal layers grouped."""
+    groups = tuple(group for tower in spec.towers for group in _tower(tower))
+    return Inventory(groups, tuple(_tower(spec.mtp)) if spec.mtp else ())
+
+
+def _tower(tower: Tower) -> Iterator[Group]:
+    if tower.parts:
+        yield _group(tower, "", 1, (), tower.parts)
+    where: dict[Layer, list[int]] = {}
+    known: dict[int, list[int]] = {}
+    for index, layer in enumerate(tower.layers):
+        # Most stacks repeat one object: its id spares hashing all its parts again.
+        places = known.get(id(layer))
+        if places is None:
+            places = known[id(layer)] = where.setdefault(layer, [])
+        places.append(index)
+    for layer, places in where.items():
+        yield _group(tower, layer.label, len(places), tuple(places), layer.parts)
+
+
+def _group(tower: Tower, label: str, count: int, places: tuple[int, ...], parts: tuple[Part, ...]) -> Group:
+    tensors = tuple(tensor for part in parts for tensor in part.tensors())
+    if tower.component:
+        tensors = tuple(tensor._replace(component=tower.component) for tensor in tensors)
+    states: tuple[State, ...] = ()
+    if tower.caches:
+        states = tuple(state for part in parts if (state := part.state()) is not None) * tower.repeats
+    return Group(tower.name, label, count, places, tensors, states, parts)

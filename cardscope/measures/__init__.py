@@ -1,0 +1,1 @@
+"""Folds over the inventory: one figure each, with its rule."""

@@ -1,0 +1,35 @@
+"""The vocabulary that declarations are written in."""
+
+from cardscope.parts.attention import Attention, LatentAttention
+from cardscope.parts.ffn import Mlp, Moe
+from cardscope.parts.mixer import DeltaNet, Mamba, Mamba2
+from cardscope.parts.plain import BARE, LAYER, RMS, Bag, Head, Norm, Table, project
+from cardscope.parts.spec import Layer, Spec, Tower
+from cardscope.parts.tensor import CacheKind, Part, State, Tensor, linear, norm
+
+__all__ = [
+    "BARE",
+    "LAYER",
+    "RMS",
+    "Attention",
+    "Bag",
+    "CacheKind",
+    "DeltaNet",
+    "Head",
+    "LatentAttention",
+    "Layer",
+    "Mamba",
+    "Mamba2",
+    "Mlp",
+    "Moe",
+    "Norm",
+    "Part",
+    "Spec",
+    "State",
+    "Table",
+    "Tensor",
+    "Tower",
+    "linear",
+    "norm",
+    "project",
+]

@@ -1,0 +1,151 @@
+"""Attention parts: grouped-query and latent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from cardscope.parts.tensor import CacheKind, State, Tensor, linear, norm
+
+QkNorm = Literal["head", "heads", "full", "all-heads"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Multi-head attention with `kv_heads` key-value heads (Ainslie et al. 2023, arXiv:2305.13245).
+
+    q: (heads·head_dim, width), k: (kv_heads·head_dim, width), v: (kv_heads·v_head_dim, width), o: (out, heads·v_head_dim).
+    `qk_norm`: "head" one gain per head_dim, "full" over the whole projection, "heads" one norm per head,
+    "all-heads" a gain of shape (heads, head_dim).  `fused` says q, k and v are one tensor.
+    """
+
+    width: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    v_head_dim: int | None = None
+    out_width: int | None = None
+    q_bias: bool = False
+    k_bias: bool = False
+    v_bias: bool = False
+    o_bias: bool = False
+    qk_norm: QkNorm | None = None
+    qk_norm_bias: bool = False
+    gate: Literal["element", "head"] | None = None
+    sinks: bool = False
+    window: int | None = None
+    kind: CacheKind = "full"
+    shares_kv: bool = False
+    caches: bool = True
+    kv_width: int | None = None
+    """Width of the keys' and values' input, where it is not the layer's (cross-attention)."""
+    cross: bool = False
+    square: bool = False
+    """Projections span the layer's width even where the heads do not divide it (GPT-2's generation)."""
+    extra: tuple[Tensor, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Head grouping and window in words."""
+        words = {"sliding": f"sliding {self.window:,}" if self.window else "sliding", "chunked": "chunked"}
+        name = words.get(self.kind, "full attention" if not self.cross else "cross attention")
+        return name if "attention" in name else f"{name} attention"
+
+    @property
+    def v_dim(self) -> int:
+        """Width of one value head."""
+        return self.head_dim if self.v_head_dim is None else self.v_head_dim
+
+    def span(self, heads: int, dim: int) -> int:
+        """Rows of a projection over `heads` heads of `dim`."""
+        return self.width if self.square and heads == self.heads else heads * dim
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Projections, biases, query-key norms, gates and sinks."""
+        q, out = self.span(self.heads, self.head_dim), self.out_width or self.width
+        rows = q * 2 if self.gate == "element" else q
+        yield from linear("q", rows, self.width, "attention", bias=self.q_bias)
+        if not self.shares_kv:
+            source = self.kv_width or self.width
+            yield from linear("k", self.span(self.kv_heads, self.head_dim), source, "attention", bias=self.k_bias)
+            yield from linear("v", self.span(self.kv_heads, self.v_dim), source, "attention", bias=self.v_bias)
+        yield from linear("o", out, self.span(self.heads, self.v_dim), "attention", bias=self.o_bias)
+        if self.gate == "head":
+            yield from linear("gate", self.heads, self.width, "attention")
+        yield from self._norms()
+        if self.sinks:
+            yield Tensor("sinks", (self.heads,), "attention", "other")
+        yield from self.extra
+
+    def _norms(self) -> Iterator[Tensor]:
+        if self.qk_norm is None:
+            return
+        for name, heads in (("q_norm", self.heads), ("k_norm", self.kv_heads)):
+            if name == "k_norm" and self.shares_kv:
+                return
+            width = {"head": self.head_dim, "full": heads * self.head_dim}.get(self.qk_norm, heads * self.head_dim)
+            yield from norm(name, width, bias=self.qk_norm_bias)
+
+    def state(self) -> State | None:
+        """Keys and values of every KV head for each token."""
+        if not self.caches or self.shares_kv:
+            return None
+        size = self.span(self.kv_heads, self.head_dim) + self.span(self.kv_heads, self.v_dim)
+        if self.cross:
+            return State("none", per_source_token=size)
+        multi_head = self.span(self.heads, self.head_dim) + self.span(self.heads, self.v_dim)
+        return State(self.kind, size, multi_head, self.window)
+
+
+@dataclass(frozen=True, slots=True)
+class LatentAttention:
+    """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434 §2.1; DeepseekV3Attention in transformers).
+
+    What is cached is the compressed latent and the shared rotary key: kv_rank + rope_dim per token and layer.
+    """
+
+    width: int
+    heads: int
+    kv_rank: int
+    nope_dim: int
+    rope_dim: int
+    v_dim: int
+    q_rank: int | None = None
+    bias: bool = False
+    q_bias: bool = False
+    o_bias: bool | None = None
+    extra: tuple[Tensor, ...] = ()
+    window: int | None = None
+
+    label = "latent attention"
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one query-key head: without and with rotary position."""
+        return self.nope_dim + self.rope_dim
+
+    @property
+    def kv_heads(self) -> int:
+        """Latent attention expands keys and values for every query head."""
+        return self.heads
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Down- and up-projections of queries and of keys and values, with their norms."""
+        q = self.heads * self.head_dim
+        if self.q_rank:
+            yield from linear("q_a", self.q_rank, self.width, "attention", bias=self.bias)
+            yield from norm("q_a_norm", self.q_rank)
+            yield from linear("q_b", q, self.q_rank, "attention", bias=self.q_bias)
+        else:
+            yield from linear("q", q, self.width, "attention", bias=self.q_bias)
+        yield from linear("kv_a", self.kv_rank + self.rope_dim, self.width, "attention", bias=self.bias)
+        yield from norm("kv_a_norm", self.kv_rank)
+        yield from linear("kv_b", self.heads * (self.nope_dim + self.v_dim), self.kv_rank, "attention")
+        o_bias = self.bias if self.o_bias is None else self.o_bias
+        yield from linear("o", self.width, self.heads * self.v_dim, "attention", bias=o_bias)
+        yield from self.extra
+
+    def state(self) -> State:
+        """The latent and the rotary key; multi-head would keep expanded keys and values of every head."""
+        return State("latent", self.kv_rank + self.rope_dim, self.heads * (self.head_dim + self.v_dim), self.window)

@@ -1,0 +1,119 @@
+"""Token mixers that keep a constant state instead of a growing cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cardscope.parts.tensor import State, Tensor, linear, norm
+
+
+@dataclass(frozen=True, slots=True)
+class Mamba:
+    """Selective state space, first version (Gu and Dao 2023, arXiv:2312.00752; MambaMixer in transformers)."""
+
+    width: int
+    inner: int
+    state_size: int
+    conv: int
+    rank: int
+    bias: bool = False
+    conv_bias: bool = True
+    inner_norms: bool = False
+    """Jamba's norms on the time step and on B and C."""
+
+    label = "Mamba"
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Projections, the depthwise convolution (inner, 1, conv), A (inner, state) and D."""
+        yield from linear("in_proj", 2 * self.inner, self.width, "mixer", bias=self.bias)
+        yield Tensor("conv.weight", (self.inner, 1, self.conv), "mixer", "other")
+        if self.conv_bias:
+            yield Tensor("conv.bias", (self.inner,), "mixer", "bias")
+        yield from linear("x_proj", self.rank + 2 * self.state_size, self.inner, "mixer")
+        yield from linear("dt_proj", self.inner, self.rank, "mixer", bias=True)
+        yield Tensor("A_log", (self.inner, self.state_size), "mixer", "other")
+        yield Tensor("D", (self.inner,), "mixer", "other")
+        yield from linear("out_proj", self.width, self.inner, "mixer", bias=self.bias)
+        if self.inner_norms:
+            for name, size in (("dt_norm", self.rank), ("b_norm", self.state_size), ("c_norm", self.state_size)):
+                yield from norm(name, size)
+
+    def state(self) -> State:
+        """The convolution's last inputs in the model's dtype, the recurrent state in float32."""
+        return State("recurrent", constant=((self.inner * self.conv, None), (self.inner * self.state_size, "float32")))
+
+
+@dataclass(frozen=True, slots=True)
+class Mamba2:
+    """State-space duality (Dao and Gu 2024, arXiv:2405.21060; Mamba2Mixer in transformers)."""
+
+    width: int
+    inner: int
+    heads: int
+    head_dim: int
+    groups: int
+    state_size: int
+    conv: int
+    bias: bool = False
+    conv_bias: bool = True
+    gated_norm: bool = True
+    proj_bias: bool | None = None
+    extra: tuple[Tensor, ...] = ()
+
+    label = "Mamba-2"
+
+    @property
+    def conv_dim(self) -> int:
+        """Channels of the convolution: the inputs and, for each group, B and C."""
+        return self.inner + 2 * self.groups * self.state_size
+
+    def tensors(self) -> Iterator[Tensor]:
+        """One input projection for gate, x, B, C and dt; convolution; A, D and dt per head."""
+        yield from linear("in_proj", self.inner + self.conv_dim + self.heads, self.width, "mixer", bias=self.bias)
+        yield Tensor("conv.weight", (self.conv_dim, 1, self.conv), "mixer", "other")
+        if self.conv_bias:
+            yield Tensor("conv.bias", (self.conv_dim,), "mixer", "bias")
+        for name in ("dt_bias", "A_log", "D"):
+            yield Tensor(name, (self.heads,), "mixer", "other")
+        if self.gated_norm:
+            yield from norm("norm", self.inner)
+        out_bias = self.bias if self.proj_bias is None else self.proj_bias
+        yield from linear("out_proj", self.width, self.inner, "mixer", bias=out_bias)
+        yield from self.extra
+
+    def state(self) -> State:
+        """The convolution's last inputs in the model's dtype, one (head_dim, state) matrix per head in float32."""
+        recurrent = self.heads * self.head_dim * self.state_size
+        return State("recurrent", constant=((self.conv_dim * self.conv, None), (recurrent, "float32")))
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaNet:
+    """Gated delta rule (Yang et al. 2024, arXiv:2412.06464; Qwen3NextGatedDeltaNet in transformers)."""
+
+    width: int
+    k_heads: int
+    v_heads: int
+    k_dim: int
+    v_dim: int
+    conv: int
+
+    label = "linear attention"
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Projections for q, k, v, gate z and the two decays, convolution, decay and output norm."""
+        keys, values = self.k_heads * self.k_dim, self.v_heads * self.v_dim
+        yield from linear("in_proj_qkvz", 2 * keys + 2 * values, self.width, "mixer")
+        yield from linear("in_proj_ba", 2 * self.v_heads, self.width, "mixer")
+        yield Tensor("conv.weight", (2 * keys + values, 1, self.conv), "mixer", "other")
+        for name in ("dt_bias", "A_log"):
+            yield Tensor(name, (self.v_heads,), "mixer", "other")
+        yield from norm("norm", self.v_dim)
+        yield from linear("out_proj", self.width, values, "mixer")
+
+    def state(self) -> State:
+        """The convolution's last inputs in the model's dtype, one (k, v) matrix per value head in float32."""
+        channels = 2 * self.k_heads * self.k_dim + self.v_heads * self.v_dim
+        recurrent = self.v_heads * self.k_dim * self.v_dim
+        return State("linear", constant=((channels * self.conv, None), (recurrent, "float32")))
