@@ -16,6 +16,7 @@ from cardscope.inert import is_inert
 
 Origin = Literal["file", "alias", "class default", "derived"]
 T = TypeVar("T")
+Int = int  # inside Fields, `int` is a method
 
 MAX_INT: Final = 1 << 40
 MAX_LAYERS: Final = 10_000
@@ -150,22 +151,22 @@ class Fields:
 
     # -- typed reads ---------------------------------------------------------------------------------------
 
-    def int(self, name: str, fallback: int | None = None, *, low: int = 1, high: int = MAX_INT) -> int:
+    def int(self, name: str, fallback: Int | None = None, *, low: Int = 1, high: Int = MAX_INT) -> Int:
         """An integer between `low` and `high`. Raises MissingField or BadField."""
         value = self.raw(name, ABSENT if fallback is None else fallback)
         if value is ABSENT:
             raise MissingField(self.prefix + name, self.spellings(name))
         return self._integer(name, value, low, high)
 
-    def opt_int(self, name: str, *, low: int = 0, high: int = MAX_INT) -> int | None:
+    def opt_int(self, name: str, *, low: Int = 0, high: Int = MAX_INT) -> Int | None:
         """An integer, or None where the config says null or nothing. Raises BadField."""
         value = self.raw(name)
         return None if value is ABSENT or value is None else self._integer(name, value, low, high)
 
-    def _integer(self, name: str, value: object, low: int, high: int) -> int:
+    def _integer(self, name: str, value: object, low: Int, high: Int) -> Int:
         if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int):
+            value = Int(value)
+        if isinstance(value, bool) or not isinstance(value, Int):
             raise BadField(self.prefix + name, value, "an integer")
         if not low <= value <= high:
             wanted = f"between {low:,} and {high:,}" if high < MAX_INT else f"at least {low}"
@@ -177,7 +178,7 @@ class Fields:
         value = self.raw(name, ABSENT if fallback is None else fallback)
         if value is ABSENT or value is None:
             raise MissingField(self.prefix + name, self.spellings(name))
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MAX_INT:
+        if isinstance(value, bool) or not isinstance(value, Int | float) or not abs(value) < MAX_INT:
             raise BadField(self.prefix + name, value, "a finite number")
         return float(value)
 
@@ -206,7 +207,7 @@ class Fields:
         value = self.raw(name)
         return value if isinstance(value, str) else None
 
-    def ints(self, name: str) -> tuple[int, ...] | None:
+    def ints(self, name: str) -> tuple[Int, ...] | None:
         """A list of non-negative integers, or None where absent or null. Raises BadField."""
         value = self.raw(name)
         if value is ABSENT or value is None:
@@ -228,7 +229,7 @@ class Fields:
             raise BadField(self.prefix + name, value, "a list")
         return value
 
-    def layers(self, name: str = "num_hidden_layers") -> int:
+    def layers(self, name: str = "num_hidden_layers") -> Int:
         """The layer count, capped so that a hostile config cannot ask for a billion. Raises BadField."""
         return self.int(name, low=0, high=MAX_LAYERS)
 

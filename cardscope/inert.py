@@ -17,4 +17,4 @@ def _lists() -> tuple[frozenset[str], tuple[str, ...]]:
 def is_inert(key: str, model_type: str = "") -> bool:
     """Whether `key` is on the reviewed list, for every type or for this one (`type:key`)."""
     exact, prefixes = _lists()
-    return key in exact or f"{model_type}:{key}" in exact or key.startswith(prefixes) or key.startswith("_")
+    return key in exact or f"{model_type}:{key}" in exact or key.startswith((*prefixes, "_"))

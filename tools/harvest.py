@@ -142,11 +142,7 @@ def _sub_specs(cls: Config) -> dict[str, Entry]:
     for key, spec in getattr(cls, "sub_configs_defaults", {}).items():
         given = {"model_type": spec.model_type, "init": dict(spec.init_kwargs), "optional": spec.optional}
         specs[key] = {"class": spec.config_class} | given
-    return {
-        key: spec
-        for key, spec in specs.items()
-        if hasattr(spec["class"], "attribute_map") or spec["model_type"]
-    }
+    return {key: spec for key, spec in specs.items() if hasattr(spec["class"], "attribute_map") or spec["model_type"]}
 
 
 def _kept(declared: Mapping[str, object]) -> dict[str, object]:
@@ -284,11 +280,8 @@ def merge(new_file: Path, old_file: Path, target: Path) -> None:
         "transformers": new["transformers"],
         "was": old["transformers"],
         "license": "facts read from transformers (Apache-2.0)",
-        "base": new["base"]
-        | {"num_labels": 2},  # __post_init__: two labels unless id2label or num_labels says more
-        "base_was": {
-            k: v for k, v in old["base"].items() if v != new["base"].get(k, v) or k not in new["base"]
-        },
+        "base": new["base"] | {"num_labels": 2},  # __post_init__: two labels unless id2label or num_labels says more
+        "base_was": {k: v for k, v in old["base"].items() if v != new["base"].get(k, v) or k not in new["base"]},
     }
     lines = [header, *(_line(name, new, old) for name in sorted(new["types"]))]
     text = "\n".join(json.dumps(line, separators=(",", ":"), allow_nan=False) for line in lines)

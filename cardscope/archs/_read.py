@@ -28,7 +28,21 @@ from cardscope.parts import (
     project,
 )
 
-__all__ = ["BARE", "RMS", "Any", "Bag", "Head", "Layer", "Norm", "Part", "Spec", "State", "Table", "Tensor", "Tower"]
+__all__ = [
+    "BARE",
+    "RMS",
+    "Any",
+    "Bag",
+    "Head",
+    "Layer",
+    "Norm",
+    "Part",
+    "Spec",
+    "State",
+    "Table",
+    "Tensor",
+    "Tower",
+]
 
 
 def width(c: Fields) -> int:
@@ -155,7 +169,15 @@ def pick(kinds: Iterable[str], choices: dict[str, Part]) -> list[Part]:
     return [choices[kind] for kind in found]
 
 
-def block(mixer: Part, ffn: Part | None, norms: int = 2, norm: Norm = RMS, *, width: int, extra: tuple[Part, ...] = ()) -> Layer:
+def block(
+    mixer: Part,
+    ffn: Part | None,
+    norms: int = 2,
+    norm: Norm = RMS,
+    *,
+    width: int,
+    extra: tuple[Part, ...] = (),
+) -> Layer:
     """One layer: mixer, feed-forward, `norms` norms of the layer's width, anything else."""
     names = tuple(norm.sized(width).named(f"norm_{index}") for index in range(norms))
     return Layer((mixer, *((ffn,) if ffn is not None else ()), *names, *extra))
@@ -167,7 +189,9 @@ def stack(c: Fields, mixer: Part, ffn: Part | None, *, norms: int = 2, norm: Nor
     return decoder(c, [layer] * c.layers(), norm=norm, **rest)
 
 
-def zipped(c: Fields, mixers: Sequence[Part], ffns: Sequence[Part | None], norms: int = 2, norm: Norm = RMS) -> list[Layer]:
+def zipped(
+    c: Fields, mixers: Sequence[Part], ffns: Sequence[Part | None], norms: int = 2, norm: Norm = RMS
+) -> list[Layer]:
     """One layer for each pair of mixer and feed-forward."""
     made: dict[tuple[int, int], Layer] = {}
     layers = []
@@ -241,7 +265,10 @@ def head_class(c: Fields) -> str:
     for ending, kind in HEADS.items():
         if named[0].endswith(ending):
             return kind
-    raise ConfigError(f"the class {named[0]} has a head that is not modelled", hint="--set architectures=[] counts the causal-LM model")
+    raise ConfigError(
+        f"the class {named[0]} has a head that is not modelled",
+        hint="--set architectures=[] counts the causal-LM model",
+    )
 
 
 def labels(c: Fields) -> int:

@@ -53,7 +53,13 @@ def gpt_bigcode(c: Fields) -> Spec:
     if c.flag("add_cross_attention", fallback=False):
         full = _square(c, bias=True)
         cross = (replace(full, cross=True), LAYER.sized(width(c)).named("norm_cross"))
-    layer = block(_square(c, bias=True, kv=kv), mlp(c, inner, bias=True, gated=False), norm=LAYER, width=width(c), extra=cross)
+    layer = block(
+        _square(c, bias=True, kv=kv),
+        mlp(c, inner, bias=True, gated=False),
+        norm=LAYER,
+        width=width(c),
+        extra=cross,
+    )
     return decoder(c, [layer] * c.layers(), norm=LAYER, positions=c.int("max_position_embeddings"))
 
 
@@ -106,9 +112,12 @@ def opt(c: Fields) -> Spec:
     norm = Norm(0, weight=c.flag("layer_norm_elementwise_affine"), bias=c.flag("layer_norm_elementwise_affine"))
     layer = block(_square(c, bias=bias), mlp(c, c.int("ffn_dim"), bias=bias, gated=False), norm=norm, width=width(c))
     embed = c.opt_int("word_embed_proj_dim", low=1) or width(c)
-    around = ()
+    around: tuple[Part, ...] = ()
     if embed != width(c):
-        around = (rows("project_in", width(c), embed, "embedding"), rows("project_out", embed, width(c), "embedding"))
+        around = (
+            rows("project_in", width(c), embed, "embedding"),
+            rows("project_out", embed, width(c), "embedding"),
+        )
     before = c.flag("do_layer_norm_before") and not c.flag("_remove_final_layer_norm", fallback=False)
     return decoder(
         c,
@@ -124,7 +133,14 @@ def opt(c: Fields) -> Spec:
 @arch("bloom")
 def bloom(c: Fields) -> Spec:
     """BLOOM (arXiv:2211.05100): linear biases for positions, a norm after the embedding."""
-    return stack(c, _square(c, bias=True), mlp(c, 4 * width(c), bias=True, gated=False), norm=LAYER, embed_norm=True, max_positions="seq_length")
+    return stack(
+        c,
+        _square(c, bias=True),
+        mlp(c, 4 * width(c), bias=True, gated=False),
+        norm=LAYER,
+        embed_norm=True,
+        max_positions="seq_length",
+    )
 
 
 @arch("mpt")
@@ -177,5 +193,3 @@ def stablelm(c: Fields) -> Spec:
     part = attention(c, qkv_bias=bias, o_bias=False, head_dim=split_heads(c, heads(c)), qk_norm=qk)
     norms = 1 if c.flag("use_parallel_residual") else 2
     return stack(c, part, mlp(c), norms=norms, norm=LAYER)
-
-

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from cardscope.archs._read import (
     attention,
-    block,
     decoder,
     every,
     heads,
@@ -15,16 +12,15 @@ from cardscope.archs._read import (
     pick,
     split_heads,
     stack,
-    width,
     windowed,
     zipped,
 )
 from cardscope.archs._registry import arch
 from cardscope.fields import Fields
-from cardscope.parts import BARE, RMS, Attention, Norm, Part, Spec
+from cardscope.parts import BARE, Attention, Part, Spec
 
 
-def by_window(c: Fields, part: Attention, window: int | None) -> dict[str, Part]:
+def by_window(part: Attention, window: int | None) -> dict[str, Part]:
     """The two attentions of a model that mixes full and sliding layers."""
     return {"full_attention": part, "sliding_attention": windowed(part, window)}
 
@@ -50,7 +46,7 @@ def ministral(c: Fields) -> Spec:
     if c.model_type == "ministral3":
         return stack(c, windowed(part, window), mlp(c))
     kinds = layer_types(c, lambda _: "sliding_attention" if window else "full_attention")
-    mixers = pick(kinds, by_window(c, part, window))
+    mixers = pick(kinds, by_window(part, window))
     return decoder(c, zipped(c, mixers, [mlp(c)] * len(mixers)))
 
 
@@ -68,7 +64,7 @@ def qwen2(c: Fields) -> Spec:
     """Qwen2 (arXiv:2407.10671): biases on queries, keys and values only."""
     kinds, window = qwen_window(c)
     part = attention(c, qkv_bias=True, o_bias=False)
-    mixers = pick(kinds, by_window(c, part, window))
+    mixers = pick(kinds, by_window(part, window))
     return decoder(c, zipped(c, mixers, [mlp(c)] * len(mixers)))
 
 
@@ -77,7 +73,7 @@ def qwen3(c: Fields) -> Spec:
     """Qwen3 (arXiv:2505.09388): a norm over each query and key head instead of biases."""
     kinds, window = qwen_window(c)
     part = attention(c, qk_norm="head")
-    mixers = pick(kinds, by_window(c, part, window))
+    mixers = pick(kinds, by_window(part, window))
     return decoder(c, zipped(c, mixers, [mlp(c)] * len(mixers)))
 
 
@@ -99,7 +95,7 @@ def gemma(c: Fields) -> Spec:
 def gemma2(c: Fields) -> Spec:
     """Gemma 2 (arXiv:2408.00118): four norms a layer, every second layer over a window."""
     kinds = layer_types(c, lambda i: "sliding_attention" if (i + 1) % 2 else "full_attention")
-    mixers = pick(kinds, by_window(c, attention(c), c.opt_int("sliding_window")))
+    mixers = pick(kinds, by_window(attention(c), c.opt_int("sliding_window")))
     return decoder(c, zipped(c, mixers, [mlp(c)] * len(mixers), norms=4))
 
 
@@ -110,7 +106,7 @@ def gemma3(c: Fields) -> Spec:
     window = c.opt_int("sliding_window")
     if window and c.flag("use_bidirectional_attention", fallback=False):
         window = c.derive("sliding_window", window // 2 + 1)
-    mixers = pick(kinds, by_window(c, attention(c, qk_norm="head"), window))
+    mixers = pick(kinds, by_window(attention(c, qk_norm="head"), window))
     return decoder(c, zipped(c, mixers, [mlp(c)] * len(mixers), norms=4))
 
 
@@ -141,7 +137,7 @@ def cohere2(c: Fields) -> Spec:
     kinds = layer_types(c, every(c.int("sliding_window_pattern", 4, low=0)))
     part = attention(c, head_dim=split_heads(c, heads(c)))
     c.touch("head_dim")
-    mixers = pick(kinds, by_window(c, part, c.opt_int("sliding_window")))
+    mixers = pick(kinds, by_window(part, c.opt_int("sliding_window")))
     return decoder(c, zipped(c, mixers, [mlp(c)] * len(mixers), norms=1))
 
 
@@ -151,9 +147,11 @@ def smollm3(c: Fields) -> Spec:
     window = c.opt_int("sliding_window") if c.flag("use_sliding_window") else None
     c.touch("sliding_window", "no_rope_layers", "no_rope_layer_interval")
     rope = c.ints("no_rope_layers") or ()
-    kinds = layer_types(c, lambda i: "sliding_attention" if window and rope and not rope[i % len(rope)] else "full_attention")
+    kinds = layer_types(
+        c, lambda i: "sliding_attention" if window and rope and not rope[i % len(rope)] else "full_attention"
+    )
     part = attention(c, head_dim=split_heads(c, heads(c)))
-    mixers = pick(kinds, by_window(c, part, window))
+    mixers = pick(kinds, by_window(part, window))
     bias = c.flag("mlp_bias")
     return decoder(c, zipped(c, mixers, [mlp(c, bias=bias)] * len(mixers)))
 
@@ -172,8 +170,5 @@ def glm4(c: Fields) -> Spec:
 
 @arch("nanochat")
 def nanochat(c: Fields) -> Spec:
-    """nanochat's export to transformers: norms without parameters, ReLU² MLP of two matrices."""
+    """Nanochat's export to transformers: norms without parameters, ReLU² MLP of two matrices."""
     return stack(c, attention(c), mlp(c, gated=False), norm=BARE)
-
-
-_ = (replace, block, width, RMS, Norm)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from math import ceil
 
-from cardscope.archs._read import attention, block, decoder, layer_types, mlp, moe, pick, split_heads, heads, width, zipped
+from cardscope.archs._read import (
+    attention,
+    block,
+    decoder,
+    heads,
+    layer_types,
+    mlp,
+    moe,
+    pick,
+    split_heads,
+    width,
+    zipped,
+)
 from cardscope.archs._registry import arch
 from cardscope.archs.routed import choose, sparse
 from cardscope.errors import BadField

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from cardscope.archs._read import attention, decoder, heads, layer_types, mlp, moe, pick, split_heads, stack, windowed, zipped
+from cardscope.archs._read import (
+    attention,
+    decoder,
+    heads,
+    layer_types,
+    mlp,
+    moe,
+    pick,
+    split_heads,
+    stack,
+    windowed,
+    zipped,
+)
 from cardscope.archs._registry import arch
-from cardscope.archs.gated import by_window, qwen_window
+from cardscope.archs.gated import by_window
 from cardscope.errors import BadField
 from cardscope.fields import Fields, in_range
 from cardscope.parts import Part, Spec
@@ -38,7 +50,7 @@ def qwen2_moe(c: Fields) -> Spec:
     c.touch("sliding_window")
     first = c.int("max_window_layers", low=0)
     kinds = layer_types(c, lambda i: "sliding_attention" if (i + 1) % 2 and window and i < first else "full_attention")
-    mixers = pick(kinds, by_window(c, attention(c, qkv_bias=c.flag("qkv_bias"), o_bias=False), window))
+    mixers = pick(kinds, by_window(attention(c, qkv_bias=c.flag("qkv_bias"), o_bias=False), window))
     routed = moe(c, shared=c.int("shared_expert_intermediate_size"), shared_gate=True)
     return decoder(c, zipped(c, mixers, choose(sparse(c, len(mixers)), routed, mlp(c))))
 
@@ -73,8 +85,5 @@ def gpt_oss(c: Fields) -> Spec:
     kinds = layer_types(c, lambda i: "sliding_attention" if (i + 1) % 2 else "full_attention")
     part = attention(c, sinks=True)
     routed = moe(c, "num_local_experts", "intermediate_size", up_bias=True, down_bias=True, router_bias=True)
-    mixers = pick(kinds, by_window(c, part, c.opt_int("sliding_window")))
+    mixers = pick(kinds, by_window(part, c.opt_int("sliding_window")))
     return decoder(c, zipped(c, mixers, [routed] * len(mixers)))
-
-
-_ = qwen_window

@@ -59,7 +59,7 @@ def _layer(sums: Counter[str], group: Group, square: int) -> None:
         if isinstance(part, Attention | LatentAttention) or part.state() is not None:
             continue
         for tensor in part.tensors():
-            name = _term(tensor, part)
+            name = _term(tensor)
             if name == "feed-forward":
                 feed += tensor.numel
                 names.append(_ffn_name(part, tensor))
@@ -75,8 +75,7 @@ def _ffn_name(part: Part, tensor: Tensor) -> str:
     return "gated MLP" if isinstance(part, Mlp) and part.gated else "MLP width"
 
 
-def _term(tensor: Tensor, part: Part) -> str:
-    del part
+def _term(tensor: Tensor) -> str:
     if tensor.kind == "bias":
         return "biases"
     if tensor.component in {"mlp", "experts"}:

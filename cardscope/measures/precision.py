@@ -29,7 +29,13 @@ SCHEMES: Final = (
     Scheme("bf16", 16, None, 0, "every weight in 2 bytes; fp16 is the same"),
     Scheme("fp8", 8, 0, 32, "linear layers in 1 byte with one fp32 scale a row; the rest in bf16"),
     Scheme("int8", 8, 0, 16, "linear layers in 1 byte with one fp16 scale a row; the rest in bf16"),
-    Scheme("int4", 4, 128, 20, "linear layers in groups of 128: 4 bits, an fp16 scale and a 4-bit zero; the rest in bf16"),
+    Scheme(
+        "int4",
+        4,
+        128,
+        20,
+        "linear layers in groups of 128: 4 bits, an fp16 scale and a 4-bit zero; the rest in bf16",
+    ),
 )
 """fp8 as compressed-tensors writes it by channel; int8 as bitsandbytes LLM.int8(); int4 as AWQ and GPTQ with g128."""
 

@@ -15,7 +15,8 @@ QkNorm = Literal["head", "heads", "full", "all-heads"]
 class Attention:
     """Multi-head attention with `kv_heads` key-value heads (Ainslie et al. 2023, arXiv:2305.13245).
 
-    q: (heads·head_dim, width), k: (kv_heads·head_dim, width), v: (kv_heads·v_head_dim, width), o: (out, heads·v_head_dim).
+    q: (heads·head_dim, width), k: (kv_heads·head_dim, width), v: (kv_heads·v_head_dim, width),
+    o: (out_width, heads·v_head_dim).
     `qk_norm`: "head" one gain per head_dim, "full" over the whole projection, "heads" one norm per head,
     "all-heads" a gain of shape (heads, head_dim).  `fused` says q, k and v are one tensor.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cardscope.parts.tensor import State, Tensor, linear
+from cardscope.parts.tensor import Kind, State, Tensor, linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Mlp:
     label = "dense"
 
     def tensors(self) -> Iterator[Tensor]:
-        """gate and up: (inner, width); down: (width, inner)."""
+        """Gate and up: (inner, width); down: (width, inner)."""
         if self.gated:
             yield from linear(f"{self.name}gate", self.inner, self.width, self.component, bias=self.up_bias)
         yield from linear(f"{self.name}up", self.inner, self.width, self.component, bias=self.up_bias)
@@ -68,7 +68,7 @@ class Moe:
         if self.router_bias:
             yield Tensor("router.bias", (self.experts,), "router", "bias")
         if self.correction:
-            kind = "bias" if self.correction_is_parameter else "buffer"
+            kind: Kind = "bias" if self.correction_is_parameter else "buffer"
             yield Tensor("router.correction", (self.experts,), "router", kind)
         for part in Mlp(self.width, self.inner, self.gated, self.up_bias, self.down_bias, "experts").tensors():
             yield part._replace(name=f"experts.{part.name}", copies=self.experts, active=self.per_token)

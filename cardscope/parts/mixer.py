@@ -36,7 +36,11 @@ class Mamba:
         yield Tensor("D", (self.inner,), "mixer", "other")
         yield from linear("out_proj", self.width, self.inner, "mixer", bias=self.bias)
         if self.inner_norms:
-            for name, size in (("dt_norm", self.rank), ("b_norm", self.state_size), ("c_norm", self.state_size)):
+            for name, size in (
+                ("dt_norm", self.rank),
+                ("b_norm", self.state_size),
+                ("c_norm", self.state_size),
+            ):
                 yield from norm(name, size)
 
     def state(self) -> State:

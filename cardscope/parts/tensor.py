@@ -79,7 +79,9 @@ def linear(name: str, rows: int, columns: int, component: str, *, bias: bool = F
         yield Tensor(f"{name}.bias", (rows,), component, "bias")
 
 
-def norm(name: str, width: int, *, weight: bool = True, bias: bool = False, component: str = "norm") -> Iterator[Tensor]:
+def norm(
+    name: str, width: int, *, weight: bool = True, bias: bool = False, component: str = "norm"
+) -> Iterator[Tensor]:
     """A normalisation's gain and shift; nanochat's RMSNorm has neither."""
     if weight:
         yield Tensor(f"{name}.weight", (width,), component, "norm")
