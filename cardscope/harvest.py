@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-_MAPS = ("aliases", "sub", "was", "models", "legacy", "forced", "only_old")
+_MAPS = ("aliases", "sub", "was", "models", "legacy", "forced", "nulls", "only_old")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Declared:
     `defaults`: field -> default (no `tie_word_embeddings`: not tied). `was`: the older default where
     it differs. `only_old`: fields only the older transformers declared. `aliases`: standard name -> field
     (`hidden_size` -> `n_embd`); a file may hold either. `forced`: what the class sets whatever the file says.
+    `nulls`: field -> the constant the class puts in place of null.
     `legacy`: keys read though not declared (None: no literal default). `sub`: sub-config key -> its type; in
     those of `sub_any` a `model_type` of the file's own decides, in others it is ignored. `sub_init`: what an
     absent sub-config starts from; those in `sub_optional` stay absent. `models`: task (`causal_lm`) -> class.
@@ -41,6 +42,7 @@ class Declared:
     sub_optional: frozenset[str]
     legacy: Mapping[str, object]
     forced: Mapping[str, object]
+    nulls: Mapping[str, object]
     only_old: Mapping[str, object]
 
 
