@@ -88,3 +88,15 @@ def _header() -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def _file() -> bytes:
     return Path(__file__).with_name("data").joinpath("defaults.jsonl").read_bytes()
+
+
+@lru_cache(maxsize=256)
+def type_of_class(name: str) -> str | None:
+    """The model type whose table names this model class (`GPT2LMHeadModel` → gpt2), or None."""
+    if not _NAME.fullmatch(name):
+        return None
+    at = _file().find(b':"%s"' % name.encode())
+    if at < 0:
+        return None
+    start = _file().rfind(b'\n{"type":"', 0, at) + len(b'\n{"type":"')
+    return _file()[start : _file().index(b'"', start)].decode()

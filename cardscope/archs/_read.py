@@ -227,7 +227,7 @@ def decoder(
         parts.append(norm.sized(size).named("embed_norm"))
     if final_norm:
         parts.append(norm.sized(size).named("final_norm"))
-    tied = c.flag("tie_word_embeddings", fallback=True)
+    tied = tied_head(c)
     kind = head_class(c)
     parts += [*extra, *task_head(c, kind, table, vocab, tied=tied, bias=head_bias)]
     return Spec(
@@ -240,6 +240,11 @@ def decoder(
         mtp=mtp,
         head_class=kind,
     )
+
+
+def tied_head(c: Fields) -> bool:
+    """tie_word_embeddings; a class that declares none does not tie, remote code of transformers 4's time does."""
+    return c.flag("tie_word_embeddings", fallback=not c.known)
 
 
 HEADS = {

@@ -29,11 +29,16 @@ def dt_rank(c: Fields, key: str) -> int:
     return c.derive(key, ceil(width(c) / 16)) if c.raw(key, "auto") == "auto" else c.int(key)
 
 
+def inner_width(c: Fields) -> int:
+    """Expand · hidden_size, unless the file itself says intermediate_size (falcon-mamba-7b does)."""
+    ratio = c.number("expand")
+    return c.opt_int("intermediate_size", low=1) or c.derive("intermediate_size", int(ratio * width(c)))
+
+
 @arch("mamba", "falcon_mamba")
 def mamba(c: Fields) -> Spec:
     """Mamba (arXiv:2312.00752): one mixer and one norm a layer, no attention, no cache that grows."""
-    inner = c.derive("intermediate_size", int(c.number("expand") * width(c)))
-    c.touch("intermediate_size")
+    inner = inner_width(c)
     mixer = Mamba(
         width(c),
         inner,
@@ -49,8 +54,7 @@ def mamba(c: Fields) -> Spec:
 @arch("mamba2")
 def mamba2(c: Fields) -> Spec:
     """Mamba-2 (arXiv:2405.21060)."""
-    inner = c.derive("intermediate_size", int(c.number("expand") * width(c)))
-    c.touch("intermediate_size")
+    inner = inner_width(c)
     mixer = Mamba2(
         width(c),
         inner,
