@@ -121,6 +121,10 @@ class Fields:
         """Whether the file itself holds the key, null included."""
         return any(key in self._data for key in self.spellings(name))
 
+    def declares(self, name: str) -> bool:
+        """Whether the class declares the key, or, where transformers has no class, the file holds it."""
+        return any(key in self._defaults for key in self.spellings(name)) or (not self._defaults and self.has(name))
+
     def peek(self, name: str) -> object:
         """The file's value without marking it as read; ABSENT if the file has none."""
         return next((self._data[key] for key in self.spellings(name) if key in self._data), ABSENT)

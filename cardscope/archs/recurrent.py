@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from cardscope.archs._read import (
+    act,
     attention,
     block,
     decoder,
@@ -47,6 +48,7 @@ def mamba(c: Fields) -> Spec:
         dt_rank(c, "time_step_rank"),
         bias=c.flag("use_bias"),
         conv_bias=c.flag("use_conv_bias"),
+        extra=act(c, "mixer"),
     )
     return decoder(c, [block(mixer, None, 1, width=width(c))] * c.layers())
 
@@ -65,6 +67,7 @@ def mamba2(c: Fields) -> Spec:
         c.int("conv_kernel"),
         bias=c.flag("use_bias"),
         conv_bias=c.flag("use_conv_bias"),
+        extra=act(c, "mixer"),
     )
     return decoder(c, [block(mixer, None, 1, width=width(c))] * c.layers())
 
@@ -90,6 +93,7 @@ def jamba(c: Fields) -> Spec:
         bias=c.flag("mamba_proj_bias"),
         conv_bias=c.flag("mamba_conv_bias"),
         inner_norms=True,
+        extra=act(c, "mixer"),
     )
     part = attention(c, bias=False, qkv_bias=False, head_dim=split_heads(c, heads(c)))
     mixers: list[Part] = [part if here else mixer for here in periodic(c, "attn_layer", total)]
