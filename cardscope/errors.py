@@ -104,9 +104,7 @@ class BadField(ConfigError):
     def __init__(self, key: str, value: object, wanted: str, *, hint: str | None = None) -> None:
         shown = repr(value)
         shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        super().__init__(
-            f"{key} is {shown}, which is not {wanted}", hint=hint or f"--set {key}=VALUE tries another"
-        )
+        super().__init__(f"{key} is {shown}, which is not {wanted}", hint=hint or f"--set {key}=VALUE tries another")
         self.key = key
         self.value = value
 

@@ -120,9 +120,7 @@ LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 def _without(config: Config, path: Path) -> Config:
     """The config less one key; less the per-layer lists too where that key is the number of layers."""
     if path[-1] in LAYER_COUNTS:
-        beside = {
-            name: each for name, each in (get(config, path[:-1]) or config).items() if isinstance(each, list)
-        }
+        beside = {name: each for name, each in (get(config, path[:-1]) or config).items() if isinstance(each, list)}
         for name in beside:
             config = put(config, (*path[:-1], name), ABSENT)
     return put(config, path, ABSENT)
@@ -150,8 +148,6 @@ def _spelled(model_type: str) -> Iterator[Case]:
             yield _changed(model_type, name, lambda c, p=path, w=word: put(c, p, w))
     for alias, name in config_class(model_type).attribute_map.items():
         if name in perturbed(model_type):
-            yield Case(
-                f"alias:{alias}", lambda n, a=alias, k=name: spellings.renamed(perturbed(model_type, n), k, a)
-            )
+            yield Case(f"alias:{alias}", lambda n, a=alias, k=name: spellings.renamed(perturbed(model_type, n), k, a))
     for name, spell in spellings.of(model_type):
         yield Case(f"spelled:{name}", lambda n, s=spell: spellings.patched(perturbed(model_type, n), s))

@@ -43,9 +43,7 @@ class Key:
 
     @property
     def is_int(self) -> bool:
-        return not self.is_bool and (
-            isinstance(self.default, int) or self.annotation in ("int", "int | None")
-        )
+        return not self.is_bool and (isinstance(self.default, int) or self.annotation in ("int", "int | None"))
 
 
 @cache
@@ -66,9 +64,7 @@ def parts_of(model_type: str) -> dict[str, type]:
     if specs:
         return {name: config_class(spec.model_type) for name, spec in specs.items() if spec.model_type}
     nested = [name for name in keys_of(config) if name in config.sub_configs]
-    return {
-        name: type(part) for name in nested if dataclasses.is_dataclass(part := getattr(config(), name, None))
-    }
+    return {name: type(part) for name in nested if dataclasses.is_dataclass(part := getattr(config(), name, None))}
 
 
 def _annotation(annotation: object) -> str:

@@ -46,9 +46,7 @@ class Draw:
         """One of these; in a distinct draw one not used yet, if any is left."""
         options = list(values)
         if self.distinct:
-            used = {
-                each for each in self.values.values() if isinstance(each, int) and not isinstance(each, bool)
-            }
+            used = {each for each in self.values.values() if isinstance(each, int) and not isinstance(each, bool)}
             options = [each for each in options if not isinstance(each, int) or each not in used] or options
         return self.rng.choice(options)
 

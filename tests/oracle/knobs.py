@@ -104,9 +104,7 @@ def multiple_of_all(*names: str) -> Rule:
 
 def mamba_heads(expand: str) -> Rule:
     """Heads of a Mamba-2 mixer, dividing its inner width."""
-    return lambda d: d.pick(
-        [n for n in (4, 6, 8, 12, 16, 24) if int(d.of(expand)) * int(d.of("hidden_size")) % n == 0]
-    )
+    return lambda d: d.pick([n for n in (4, 6, 8, 12, 16, 24) if int(d.of(expand)) * int(d.of("hidden_size")) % n == 0])
 
 
 def mamba_head_width(expand: str, heads: str) -> Rule:

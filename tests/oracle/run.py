@@ -62,9 +62,7 @@ def show(row: Row, verbose: bool) -> None:
     """One line, and the refused cases when asked."""
     kinds = Counter(name.split(":")[0].rstrip("0123456789") for name in row.refused)
     told = " ".join(f"{kind}×{count}" for kind, count in kinds.items())
-    print(
-        f"{row.model_type:28} built {row.built:4}  refused {len(row.refused):3}  {row.seconds:5.1f}s  {told}"
-    )
+    print(f"{row.model_type:28} built {row.built:4}  refused {len(row.refused):3}  {row.seconds:5.1f}s  {told}")
     if verbose:
         for name, reason in row.refused.items():
             print(f"    {name:44} {reason}")
