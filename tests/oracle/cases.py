@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from tests.oracle import hints, spellings
 from tests.oracle.declared import keys_of, parts_of
 from tests.oracle.draw import draw
-from tests.oracle.knobs import TOKEN_IDS
+from tests.oracle.knobs import HEAD_KEYS, KV_KEYS, TOKEN_IDS, WIDTH_KEYS
 from tests.oracle.meta import config_class
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tests.oracle.declared import Key
 
@@ -67,7 +67,7 @@ def loose(model_type: str, seed: int) -> Config:
     for path, key in slots(model_type):
         if key.default is None and get(config, path) is not None and rng.random() < 0.25:
             config = put(config, path, ABSENT if rng.random() < 0.5 else None)
-        elif (words := spellings.words(key)) and rng.random() < 0.5:
+        elif (words := spellings.words(key)) and key.name not in spellings.ACTIVATION_KEYS and rng.random() < 0.5:
             config = put(config, path, rng.choice(words))
     if rng.random() < 0.5:
         config["tie_word_embeddings"] = rng.random() < 0.5
@@ -114,23 +114,53 @@ def _flipped(model_type: str) -> Iterator[Case]:
             yield _changed(model_type, f"flip:{'.'.join(path)}", lambda c, p=path, v=flipped: put(c, p, v))
 
 
+def _width_for(heads: int) -> int:
+    """A hidden size that this many heads divide evenly."""
+    return next(n for n in range(2 * heads, 10**6, 2 * heads) if n >= 200)
+
+
+def _with_legal_heads(config: Config, path: Path, key: Key, keys: Mapping[str, Key]) -> Config:
+    """Where a head count or width falls back to its default, the dimensions beside it that still go with it."""
+    beside = get(config, path[:-1]) if path[:-1] else config
+    heads = next((name for name in HEAD_KEYS if name in keys), None)
+    width = next((name for name in WIDTH_KEYS if name in keys), None)
+    kv = next((name for name in KV_KEYS if name in keys), None)
+    if not isinstance(key.default, int) or not isinstance(beside, dict) or not heads:
+        return config
+    changes: dict[str, int] = {}
+    if key.name == heads:
+        changes = {kv or "": next(n for n in (3, 2, 5, 7, 1) if key.default % n == 0)}
+        changes[width or ""] = _width_for(key.default)
+    elif key.name == kv:
+        changes = {heads: 3 * key.default, width or "": _width_for(3 * key.default)}
+    elif key.name == width:
+        fitting = next(n for n in (6, 8, 12, 10, 4, 2, 1) if key.default % n == 0)
+        changes = {heads: fitting, kv or "": next(n for n in (2, 1) if fitting % n == 0)}
+    for name, value in changes.items():
+        if beside.get(name) is not None:
+            config = put(config, (*path[:-1], name), value)
+    return config
+
+
 LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 
 
-def _without(config: Config, path: Path) -> Config:
+def _without(config: Config, path: Path, key: Key, keys: Mapping[str, Key]) -> Config:
     """The config less one key; less the per-layer lists too where that key is the number of layers."""
     if path[-1] in LAYER_COUNTS:
         beside = {name: each for name, each in (get(config, path[:-1]) or config).items() if isinstance(each, list)}
         for name in beside:
             config = put(config, (*path[:-1], name), ABSENT)
-    return put(config, path, ABSENT)
+    return put(_with_legal_heads(config, path, key, keys), path, ABSENT)
 
 
 def _removed(model_type: str) -> Iterator[Case]:
     config = perturbed(model_type)
     for path, key in slots(model_type):
         if get(config, path) is not None and key.name not in TOKEN_IDS:
-            yield _changed(model_type, f"without:{'.'.join(path)}", lambda c, p=path: _without(c, p))
+            keys = keys_of(parts_of(model_type).get(path[0]) if path[1:] else config_class(model_type))
+            name = f"without:{'.'.join(path)}"
+            yield _changed(model_type, name, lambda c, p=path, k=key, ks=keys: _without(c, p, k, ks))
 
 
 def _nulled(model_type: str) -> Iterator[Case]:

@@ -148,6 +148,7 @@ HEAD_KEYS = (
     "num_encoder_attention_heads",
     "num_decoder_attention_heads",
 )
+KV_KEYS = ("num_key_value_heads", "num_kv_heads")
 WIDTH_KEYS = ("hidden_size", "d_model", "n_embd", "emb_dim")
 
 
