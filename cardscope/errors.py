@@ -18,6 +18,10 @@ CardscopeError                 one plain sentence, a hint, and where it was foun
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cardscope.model import HubFacts
 
 
 class CardscopeError(Exception):
@@ -38,9 +42,13 @@ class UsageError(CardscopeError):
 
 
 class SourceError(CardscopeError):
-    """The model could not be read."""
+    """The model could not be read; `facts` is what the Hub still told of the repository, if it did."""
 
     kind = "not_found"
+
+    def __init__(self, message: str, *, hint: str | None = None, facts: HubFacts | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.facts = facts
 
 
 class NotFound(SourceError):

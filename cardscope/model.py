@@ -42,3 +42,7 @@ class RawConfig:
     notes: tuple[str, ...] = ()
     changes: tuple[tuple[str, object, object], ...] = ()
     """What-if edits applied: (dotted key, before, after)."""
+    folder: str | None = None
+    """The local folder the config lies in, where its weights may lie too."""
+    files: tuple[tuple[str, int | None], ...] = ()
+    """Weight files and indexes seen in `folder`: (name, size in bytes)."""

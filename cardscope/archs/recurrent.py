@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import ceil
 
 from cardscope.archs._read import (
-    act,
     attention,
     block,
     decoder,
@@ -30,16 +29,11 @@ def dt_rank(c: Fields, key: str) -> int:
     return c.derive(key, ceil(width(c) / 16)) if c.raw(key, "auto") == "auto" else c.int(key)
 
 
-def inner_width(c: Fields) -> int:
-    """Expand · hidden_size, unless the file itself says intermediate_size (falcon-mamba-7b does)."""
-    ratio = c.number("expand")
-    return c.opt_int("intermediate_size", low=1) or c.derive("intermediate_size", int(ratio * width(c)))
-
-
 @arch("mamba", "falcon_mamba")
 def mamba(c: Fields) -> Spec:
     """Mamba (arXiv:2312.00752): one mixer and one norm a layer, no attention, no cache that grows."""
-    inner = inner_width(c)
+    inner = c.derive("intermediate_size", int(c.number("expand") * width(c)))
+    c.touch("intermediate_size")
     mixer = Mamba(
         width(c),
         inner,
@@ -48,7 +42,6 @@ def mamba(c: Fields) -> Spec:
         dt_rank(c, "time_step_rank"),
         bias=c.flag("use_bias"),
         conv_bias=c.flag("use_conv_bias"),
-        extra=act(c, "mixer"),
     )
     return decoder(c, [block(mixer, None, 1, width=width(c))] * c.layers())
 
@@ -56,7 +49,8 @@ def mamba(c: Fields) -> Spec:
 @arch("mamba2")
 def mamba2(c: Fields) -> Spec:
     """Mamba-2 (arXiv:2405.21060)."""
-    inner = inner_width(c)
+    inner = c.derive("intermediate_size", int(c.number("expand") * width(c)))
+    c.touch("intermediate_size")
     mixer = Mamba2(
         width(c),
         inner,
@@ -67,7 +61,6 @@ def mamba2(c: Fields) -> Spec:
         c.int("conv_kernel"),
         bias=c.flag("use_bias"),
         conv_bias=c.flag("use_conv_bias"),
-        extra=act(c, "mixer"),
     )
     return decoder(c, [block(mixer, None, 1, width=width(c))] * c.layers())
 
@@ -93,7 +86,6 @@ def jamba(c: Fields) -> Spec:
         bias=c.flag("mamba_proj_bias"),
         conv_bias=c.flag("mamba_conv_bias"),
         inner_norms=True,
-        extra=act(c, "mixer"),
     )
     part = attention(c, bias=False, qkv_bias=False, head_dim=split_heads(c, heads(c)))
     mixers: list[Part] = [part if here else mixer for here in periodic(c, "attn_layer", total)]

@@ -1,1 +1,0 @@
-"""One report value, rendered by pure functions."""

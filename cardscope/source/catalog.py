@@ -1,0 +1,99 @@
+"""The bundled catalogue: facts about well-known models, for when the Hub cannot be asked.
+
+`cardscope/data/catalog.jsonl` holds one model a line: id, aliases, date and source of the facts, a total with
+its source, and the fields of config.json. A line is found by a search through the bytes and only that line is
+parsed, so a look-up costs the same however long the file grows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from cardscope.model import RawConfig
+
+PATH = Path(__file__).parent.parent / "data" / "catalog.jsonl"
+_ID = re.compile(rb'^\{"id": "([^"]+)"', re.MULTILINE)
+MAX_SUGGESTIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """One model as it was on `date`; `total` counts parameters as `total_source` does."""
+
+    id: str
+    aliases: tuple[str, ...]
+    revision: str | None
+    date: str
+    source: str
+    total: int
+    total_source: str
+    gated: bool
+    config: Mapping[str, object]
+
+
+def lookup(name: str) -> CatalogEntry | None:
+    """The entry of a Hub id or one of its aliases, letter case aside."""
+    wanted = name.lower()
+    needle = b'"' + wanted.encode() + b'"'
+    data, lowered = _bytes()
+    at = lowered.find(needle)
+    while at >= 0:
+        start, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
+        entry = _entry(json.loads(data[start : end if end >= 0 else len(data)]))
+        if wanted in (entry.id.lower(), *(a.lower() for a in entry.aliases)):
+            return entry
+        at = lowered.find(needle, end) if end >= 0 else -1
+    return None
+
+
+def ids() -> tuple[str, ...]:
+    """Every id in the catalogue, in the file's order."""
+    return tuple(found.decode() for found in _ID.findall(_bytes()[0]))
+
+
+def nearest(name: str) -> tuple[str, ...]:
+    """Catalogue ids that look like `name`, best first; compared whole and without the organisation."""
+    from difflib import SequenceMatcher
+
+    wanted = name.lower()
+    bare = wanted.rpartition("/")[2]
+    scored = []
+    for found in ids():
+        low = found.lower()
+        score = max(
+            SequenceMatcher(None, wanted, low).ratio(),
+            SequenceMatcher(None, bare, low.rpartition("/")[2]).ratio(),
+        )
+        if score >= 0.75 and low != wanted:
+            scored.append((-score, found))
+    return tuple(found for _, found in sorted(scored)[:MAX_SUGGESTIONS])
+
+
+def raw(entry: CatalogEntry, asked: str) -> RawConfig:
+    """The entry as a source hands it on; its note about being a snapshot is the caller's."""
+    name = (
+        entry.id if asked.lower() == entry.id.lower() else next(a for a in entry.aliases if a.lower() == asked.lower())
+    )
+    return RawConfig(
+        data=dict(entry.config),
+        id=name,
+        source="catalog",
+        revision=entry.revision,
+        fetched=entry.date,
+        where=f"{name}, catalogue",
+    )
+
+
+def _entry(line: Mapping[str, object]) -> CatalogEntry:
+    return CatalogEntry(**{**line, "aliases": tuple(line["aliases"])})  # type: ignore[arg-type]
+
+
+@cache
+def _bytes() -> tuple[bytes, bytes]:
+    data = PATH.read_bytes()
+    return data, data.lower()

@@ -1,0 +1,139 @@
+"""Configs on this machine: a folder, a file, standard input."""
+
+from __future__ import annotations
+
+import os
+import stat
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+from cardscope.errors import NotAConfig, NotFound, SourceError, UsageError
+from cardscope.model import RawConfig
+from cardscope.source import formula, strictjson
+from cardscope.source.words import local_path
+
+WEIGHTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".index.json")
+MAX_ENTRIES = 10_000
+"""Directory entries looked at when weights are listed."""
+
+
+def load(target: str) -> RawConfig:
+    """The config at a path: a folder holding config.json, a config file, or a native nanochat meta file.
+
+    Raises NotFound, TooLarge, NotAConfig, or SourceError where the system refuses.
+    """
+    path = local_path(target)
+    if _is_folder(path, target):
+        folder, file, where = path, path / "config.json", f"{target.rstrip('/')}/config.json"
+        if not os.path.lexists(file):
+            _no_config(folder, target)
+    else:
+        folder, file, where = path.parent, path, target
+    if file.name.lower().endswith((".safetensors", ".gguf")):
+        _weights_file(file, target)
+    data = strictjson.load(read(file, where), where)
+    if formula.is_native_meta(data):
+        data = formula.from_meta(data, where)
+    return RawConfig(data=data, id=target, source="file", where=where, folder=str(folder), files=weights(folder))
+
+
+def load_stdin(stream: BinaryIO | None) -> RawConfig:
+    """The config on standard input; at most one byte over the cap is read."""
+    where = "standard input"
+    if stream is None:
+        raise NotAConfig("standard input is closed", hint="pipe a config in: cardscope - < config.json")
+    data = strictjson.load(_read_capped(stream, where, strictjson.MAX_CONFIG), where)
+    if formula.is_native_meta(data):
+        data = formula.from_meta(data, where)
+    return RawConfig(data=data, id="-", source="stdin", where=where)
+
+
+def read(path: Path, where: str, cap: int = strictjson.MAX_CONFIG) -> bytes:
+    """The bytes of a regular file of at most `cap` bytes; a larger one is refused by its size, unread.
+
+    Pipes and devices are refused without being waited for.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(path, flags), "rb") as stream:
+            found = os.fstat(stream.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                what = _what(found.st_mode)
+                raise NotAConfig(f"{where} is {what}, not a file", hint="to read from a pipe, name the model -")
+            if found.st_size > cap:
+                strictjson.too_large(where, found.st_size, cap)
+            return _read_capped(stream, where, cap)
+    except OSError as error:
+        _refused(error, where)
+
+
+def weights(folder: Path) -> tuple[tuple[str, int | None], ...]:
+    """The weight files and indexes lying in a folder: (name, size in bytes)."""
+    found: list[tuple[str, int | None]] = []
+    try:
+        with os.scandir(folder) as entries:
+            named = (e for e in islice(entries, MAX_ENTRIES) if e.name.endswith(WEIGHTS))
+            found += ((entry.name, _size(entry)) for entry in named)
+    except OSError:
+        pass  # an unreadable folder has no weights to speak of; its config was read all the same
+    return tuple(sorted(found))
+
+
+def _size(entry: os.DirEntry[str]) -> int | None:
+    try:
+        return entry.stat().st_size
+    except OSError:
+        return None
+
+
+def _read_capped(stream: BinaryIO, where: str, cap: int) -> bytes:
+    data = stream.read(cap + 1)
+    if len(data) > cap:
+        strictjson.too_large(where, None, cap)
+    return data
+
+
+def _is_folder(path: Path, target: str) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError as error:
+        _refused(error, target)
+
+
+def _refused(error: OSError, where: str) -> NoReturn:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        hint = "check the path, or give a Hub id such as gpt2"
+        raise NotFound(f"there is no file or folder {where}", hint=hint) from None
+    if isinstance(error, IsADirectoryError):
+        raise NotAConfig(f"{where} is a folder, not a file", hint="give the file in it") from None
+    if isinstance(error, PermissionError):
+        raise SourceError(
+            f"{where} may not be read: permission denied", hint="check who owns it and its mode"
+        ) from None
+    raise SourceError(f"{where} cannot be read: {error.strerror or error}", hint="check the path") from None
+
+
+def _what(mode: int) -> str:
+    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+    return next((name for test, name in kinds if test(mode)), "a device")
+
+
+def _no_config(folder: Path, target: str) -> NoReturn:
+    names = [name for name, _ in weights(folder)]
+    metas = sorted(path.name for path in islice(folder.glob("meta_*.json"), MAX_ENTRIES))
+    if metas:
+        hint = f"it holds a native nanochat meta: {target.rstrip('/')}/{metas[-1]}"
+    elif names:
+        hint = f"it holds {', '.join(names[:3])}; the config.json that belongs to them is needed"
+    else:
+        hint = "give a folder that holds a config.json, or the file itself"
+    raise NotFound(f"the folder {target} holds no config.json", hint=hint)
+
+
+def _weights_file(path: Path, target: str) -> NoReturn:
+    """Headers of weight files are another witness; a config is what this one needs."""
+    beside = path.with_name("config.json")
+    kind = "GGUF" if path.suffix.lower() == ".gguf" else "safetensors"
+    hint = f"its config lies beside it: {beside}" if beside.is_file() else "give the config.json of its model"
+    raise UsageError(f"{target} is a {kind} file, which is not read yet", hint=hint)

@@ -1,0 +1,182 @@
+"""One word in, one RawConfig out: in which order sources are asked, and what is said when one stands in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from os import PathLike, fspath
+
+from cardscope.errors import CardscopeError, Gated, NetworkError, NotFound, RateLimited, UsageError
+from cardscope.model import HubFacts, RawConfig
+from cardscope.source import catalog, formula, local, shape, whatif, words
+
+Sets = Iterable[str | tuple[str, str]]
+"""What-ifs: `KEY=VALUE` texts or (key, text of the value) pairs."""
+
+
+def resolve(
+    word: str | PathLike[str] | Mapping[str, object],
+    *,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    offline: bool = False,
+    refresh: bool = False,
+    sets: Sets = (),
+) -> RawConfig:
+    """The config a MODEL word, a path or a dict stands for, with its what-ifs applied.
+
+    A Hub id is asked of the Hub; when the Hub is out of reach, the cache and then the bundled catalogue stand
+    in, and a gated repository is answered by the catalogue; a note says so. Offline, the cache comes first.
+    Safe to call from several threads. Raises the SourceError family, UsageError, and NotModelled for a
+    nanochat meta of a later release.
+    """
+    edits = tuple(words.edit(s) if isinstance(s, str) else s for s in sets)
+    if isinstance(word, Mapping):
+        found = RawConfig(data=shape.plain(word), id="object", source="object", where="the config")
+    elif isinstance(word, str):
+        parsed = words.parse(word)
+        edits = (*parsed.edits, *edits)
+        if parsed.kind == "formula":
+            return _finish(*_formula(parsed, revision, edits))
+        found = (
+            _hub(_with_revision(parsed, revision), token, offline, refresh)
+            if parsed.kind == "hub"
+            else _here(parsed, revision)
+        )
+    else:
+        found = _here(words.Word(fspath(word), "local", fspath(word), explicit=True), revision)
+    return _finish(found, edits)
+
+
+def _finish(found: RawConfig, edits: tuple[tuple[str, str], ...]) -> RawConfig:
+    shape.check(found.data, found.where)
+    if not edits:
+        return found
+    data, changes = whatif.apply(found.data, edits, _aliases)
+    return replace(found, data=data, changes=changes)
+
+
+def _aliases(model_type: str) -> Mapping[str, str]:
+    from cardscope import harvest
+
+    found = harvest.declared(model_type)
+    return found.aliases if found else {}
+
+
+def _formula(
+    word: words.Word, revision: str | None, edits: tuple[tuple[str, str], ...]
+) -> tuple[RawConfig, tuple[tuple[str, str], ...]]:
+    _no_revision(revision, word)
+    data, rest = formula.config(word.target, edits)
+    options = "".join(f",{k}={v}" for k, v in edits if (k, v) not in rest)
+    name = f"nanochat:{word.target.lower()}{options}"
+    return RawConfig(data=data, id=name, source="formula", where=name), rest
+
+
+def _here(word: words.Word, revision: str | None) -> RawConfig:
+    _no_revision(revision, word)
+    if word.kind == "stdin":
+        return local.load_stdin(getattr(sys.stdin, "buffer", None))
+    found = local.load(word.target)
+    if word.explicit or word.target.endswith(".json"):
+        return found
+    note = f"{word.target} is a folder here; hf://{word.target} asks the Hub"
+    return replace(found, notes=(*found.notes, note))
+
+
+def _no_revision(revision: str | None, word: words.Word) -> None:
+    if revision is not None:
+        raise UsageError(
+            f"{word.text} has no revisions, so --revision {revision} means nothing",
+            hint="leave --revision out",
+        )
+
+
+def _with_revision(word: words.Word, revision: str | None) -> words.Word:
+    if revision is None:
+        return word
+    words.check_revision(revision, word.target)
+    if word.revision not in (None, revision):
+        raise UsageError(f"{word.text} names one revision and --revision {revision} another", hint="give one of them")
+    return replace(word, revision=revision)
+
+
+def _hub(word: words.Word, token: str | bool | None, offline: bool, refresh: bool) -> RawConfig:
+    from cardscope.source import cache
+
+    if offline or cache.is_offline():
+        if refresh:
+            raise UsageError("refresh needs the Hub, and offline forbids it", hint="leave one of them out")
+        return _offline(word, by_option=offline)
+    from cardscope.source import hub
+
+    try:
+        return hub.load(word.target, word.revision, token=token, refresh=refresh)
+    except Gated as error:
+        return _snapshot(word, error, error.facts)
+    except (NetworkError, RateLimited) as error:
+        if refresh:
+            raise
+        return _unreached(word, error)
+
+
+def _offline(word: words.Word, *, by_option: bool) -> RawConfig:
+    from cardscope.source import cache
+
+    found = cache.load(word.target, word.revision)
+    if found is not None:
+        return found
+    how = "without --offline" if by_option else "without HF_HUB_OFFLINE"
+    entry = _entry(word)
+    if entry is not None:
+        note = f"offline: used the bundled snapshot of {entry.date}; {how} the live config is read"
+        return replace(catalog.raw(entry, word.target), notes=(note,))
+    at = f" at {word.revision}" if word.revision else ""
+    raise NetworkError(
+        f"offline, and {word.target}{at} is neither in the cache nor in the bundled catalogue",
+        hint=_similar(word.target) or f"run once {how}",
+    )
+
+
+def _unreached(word: words.Word, error: CardscopeError) -> RawConfig:
+    """The cache, then the catalogue, in place of a Hub that gave no answer; after a 429 only the cache."""
+    from cardscope.source import cache
+
+    try:
+        found = cache.load(word.target, word.revision)
+    except CardscopeError:
+        found = None
+    if found is not None:
+        note = f"{error.message}: read from the cache at commit {(found.revision or '')[:12]}"
+        return replace(found, notes=(note, *found.notes))
+    if isinstance(error, RateLimited):
+        raise error
+    return _snapshot(word, error, None)
+
+
+def _snapshot(word: words.Word, error: CardscopeError, facts: HubFacts | None) -> RawConfig:
+    """The bundled snapshot in place of what could not be read; the error itself where there is none."""
+    entry = _entry(word)
+    if entry is None:
+        if isinstance(error, NetworkError) and (similar := _similar(word.target)):
+            error.hint = f"{error.hint}; {similar}" if error.hint else similar
+        raise error
+    live = error.hint or "run it again when the Hub answers"
+    note = f"{error.message}: used the bundled snapshot of {entry.date}; for the live config, {live}"
+    return replace(catalog.raw(entry, word.target), hub=facts, notes=(note,))
+
+
+def _entry(word: words.Word) -> catalog.CatalogEntry | None:
+    """The catalogue knows a repository's main only."""
+    return catalog.lookup(word.target) if word.revision in (None, "main") else None
+
+
+def _similar(name: str) -> str | None:
+    near = catalog.nearest(name)
+    return f"the bundled catalogue has {', '.join(near)}" if near else None
+
+
+def not_found(name: str, message: str, hint: str | None = None) -> NotFound:
+    """NotFound with the nearest known names as its hint."""
+    return NotFound(message, hint=hint or _similar(name))
