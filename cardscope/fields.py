@@ -67,10 +67,23 @@ class Fields:
     """Typed reads of one config (or sub-config) object.
 
     `defaults` are the class's declared defaults, `aliases` map canonical names to the class's own keys
-    (`hidden_size` → `n_embd`), `was` holds defaults that an earlier transformers declared differently.
+    (`hidden_size` → `n_embd`), `was` holds defaults that an earlier transformers declared differently, `forced` what
+    the class sets whatever the file says.  `known` is whether transformers has a class for the type at all.
     """
 
-    __slots__ = ("_aliases", "_data", "_defaults", "_reverse", "_seen", "_was", "log", "model_type", "prefix")
+    __slots__ = (
+        "_aliases",
+        "_data",
+        "_defaults",
+        "_forced",
+        "_reverse",
+        "_seen",
+        "_was",
+        "known",
+        "log",
+        "model_type",
+        "prefix",
+    )
 
     def __init__(
         self,
@@ -80,6 +93,7 @@ class Fields:
         defaults: Mapping[str, object] | None = None,
         aliases: Mapping[str, str] | None = None,
         was: Mapping[str, object] | None = None,
+        forced: Mapping[str, object] | None = None,
         prefix: str = "",
         log: Log | None = None,
     ) -> None:
@@ -89,6 +103,8 @@ class Fields:
         self._aliases = aliases or {}
         self._reverse = {real: name for name, real in self._aliases.items()}
         self._was = was or {}
+        self._forced = forced or {}
+        self.known = defaults is not None
         self._seen: set[str] = set()
         self.prefix = prefix
         self.log = log if log is not None else Log()
@@ -105,12 +121,20 @@ class Fields:
         """Whether the file itself holds the key, null included."""
         return any(key in self._data for key in self.spellings(name))
 
+    def declares(self, name: str) -> bool:
+        """Whether the class declares the key, or, where transformers has no class, the file holds it."""
+        return any(key in self._defaults for key in self.spellings(name)) or (not self._defaults and self.has(name))
+
     def peek(self, name: str) -> object:
         """The file's value without marking it as read; ABSENT if the file has none."""
         return next((self._data[key] for key in self.spellings(name) if key in self._data), ABSENT)
 
     def _find(self, name: str) -> tuple[object, str, Origin]:
         keys = self.spellings(name)
+        for key in keys:
+            if key in self._forced:
+                self._seen.update(keys)
+                return self._forced[key], key, "class default"
         for key in keys:
             if key in self._data:
                 self._seen.update(keys)
@@ -241,12 +265,16 @@ class Fields:
         from cardscope.harvest import declared
 
         value, key, _ = self._find(name)
-        nested: object = {} if value is ABSENT or value is None else value
+        own = declared(self.model_type)
+        nested: object = value
+        if value is ABSENT or value is None:
+            nested = own.sub_init.get(name, {}) if own else {}
         if not isinstance(nested, Mapping):
             raise BadField(self.prefix + name, nested, "an object")
-        own = declared(self.model_type) if self.model_type else None
+        kind = model_type or (own.sub.get(name, "") if own else "")
         named = nested.get("model_type")
-        kind = named if isinstance(named, str) and named else model_type or (own.sub.get(name, "") if own else "")
+        if isinstance(named, str) and named and (not kind or (own is not None and name in own.sub_any)):
+            kind = named
         return open_fields(nested, kind, prefix=f"{self.prefix}{key}.", log=self.log)
 
     # -- what nobody read ----------------------------------------------------------------------------------
@@ -274,12 +302,14 @@ def open_fields(data: Mapping[str, object], model_type: str, *, prefix: str = ""
     known = declared(model_type)
     if known is None:
         return Fields(data, model_type=model_type, prefix=prefix, log=log)
+    legacy = {key: value for key, value in known.legacy.items() if value is not None}
     return Fields(
         data,
         model_type=model_type,
-        defaults=known.defaults,
+        defaults={**legacy, **known.defaults} if legacy else known.defaults,
         aliases=known.aliases,
         was=known.was,
+        forced=known.forced,
         prefix=prefix,
         log=log,
     )

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-_MAPS = ("aliases", "sub", "was", "models", "legacy", "forced", "only_old")
+_MAPS = ("aliases", "sub", "was", "models", "legacy", "forced", "nulls", "only_old")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Declared:
     `defaults`: field -> default (no `tie_word_embeddings`: not tied). `was`: the older default where
     it differs. `only_old`: fields only the older transformers declared. `aliases`: standard name -> field
     (`hidden_size` -> `n_embd`); a file may hold either. `forced`: what the class sets whatever the file says.
+    `nulls`: field -> the constant the class puts in place of null.
     `legacy`: keys read though not declared (None: no literal default). `sub`: sub-config key -> its type; in
     those of `sub_any` a `model_type` of the file's own decides, in others it is ignored. `sub_init`: what an
     absent sub-config starts from; those in `sub_optional` stay absent. `models`: task (`causal_lm`) -> class.
@@ -41,6 +42,7 @@ class Declared:
     sub_optional: frozenset[str]
     legacy: Mapping[str, object]
     forced: Mapping[str, object]
+    nulls: Mapping[str, object]
     only_old: Mapping[str, object]
 
 
@@ -86,3 +88,15 @@ def _header() -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def _file() -> bytes:
     return Path(__file__).with_name("data").joinpath("defaults.jsonl").read_bytes()
+
+
+@lru_cache(maxsize=256)
+def type_of_class(name: str) -> str | None:
+    """The model type whose table names this model class (`GPT2LMHeadModel` → gpt2), or None."""
+    if not _NAME.fullmatch(name):
+        return None
+    at = _file().find(b':"%s"' % name.encode())
+    if at < 0:
+        return None
+    start = _file().rfind(b'\n{"type":"', 0, at) + len(b'\n{"type":"')
+    return _file()[start : _file().index(b'"', start)].decode()

@@ -24,6 +24,7 @@ and holding these, empty ones left out (fields that every class shares are in th
     optional    sub-config keys that may be absent
     legacy      undeclared keys that are read all the same -> default, if literal
     forced      field -> what the class sets it to whatever the file says
+    nulls       field -> the constant that the class puts in place of null
     was         field -> default in the old version
     only_old    fields that only the old version had -> default
     models      task -> model class name
@@ -31,39 +32,47 @@ and holding these, empty ones left out (fields that every class shares are in th
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import inspect
 import json
 import math
 import re
 import sys
-import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import config_source
+
 Config = type[Any]
 Entry = dict[str, Any]
+Reading = Callable[[list[config_source.Statement]], Iterable[tuple[str, object]]]
 
 LITERAL = (int, float, bool, str, tuple, list, dict, type(None))
 
 NOISE = re.compile(
-    r"^_|dropout|(^|_)drop(_|$)|layerdrop|pdrop$|^init_device$|^verbose$|_cost$|^focal_|^matcher_|(dice|mask|class|object)_weight$|"
-    r"^torch_dtype$|^disable_custom_kernels$|^name_or_path$|^trust_remote_code$|_config_dict$|_eps$|^eps$|epsilon|initializer|^init_std|_std$|_mean$|_coef(ficient)?$|loss|"
-    r"token_ids?$|token_index$|^output_|^return_|use_cache|^use_return|temperature|^time_step|_type_init$|"
-    r"^transformers_version$|^architectures$|^label2id$|^problem_type$|^forced_|^gradient_|pretraining_tp$|"
-    r"^mask_(time|feature)_|^apply_spec_augment|^ignore_keys|^base_|^model_type$|^keys_to_ignore|^extra_|"
-    r"softcap|^logits?_scal|^langs$|^languages$|^task_specific|^tokenizer_class$|^prefix$|"
-    r"^torchscript$|^pruned_heads$|^finetuning_task$|_supported$|^supported_|^default_rope_type$|^has_no_defaults|"
-    r"^suppress_tokens$|^begin_suppress|^router_jitter|noise$|^num_assistant|^cache_implementation$|"
-    r"^tie_encoder_decoder$|^rms_norm_offset$"
+    # training
+    r"dropout|drop_rate|drop_path|layerdrop|pdrop$|initializer|^init_std$|loss|_coef(ficient)?$|_cost$|^matcher_|"
+    r"^focal_(alpha|gamma)$|(dice|mask|class|object)_weight$|^mask_(time|feature)_(prob|length|min_masks)$|"
+    r"^apply_spec_augment$|^gradient_|noise$|^time_step_(min|max|floor|limit|scale|init_scheme)$|^auxiliary_loss$|"
+    # arithmetic
+    r"_eps$|^eps$|epsilon|_std$|_mean$|temperature|softcap|^logits?_scal|^default_rope_type$|pretraining_tp$|"
+    r"^torch_dtype$|^disable_custom_kernels$|^init_device$|"
+    # what a call returns, and how text is made
+    r"^output_(attentions|hidden_states|router_logits|auxiliary_logits|a3_attentions|retrieved|range)$|"
+    r"^return_(dict|loss)$|use_cache|^use_return|^forced_|suppress_tokens$|^num_assistant|^cache_implementation$|"
+    r"token_ids?$|token_index$|^prefix$|^task_specific_params$|"
+    # bookkeeping
+    r"^transformers_version$|^architectures$|^label2id$|^problem_type$|^finetuning_task$|^tokenizer_class$|"
+    r"^model_type$|^keys_to_ignore|^ignore_keys|^base_(config_key|model_\w+_plan)$|^extra_(config_)?files$|"
+    r"_supported$|^supported_|^has_no_defaults|^name_or_path$|^trust_remote_code$|^verbose$|_config_dict$|"
+    r"^torchscript$|^pruned_heads$|^tie_encoder_decoder$"
 )
 """Fields that cannot shape a tensor: training, generation, printing. Anything in doubt stays."""
 
 ONLY_OLD_NOISE = re.compile(
-    r"rope|rotary|theta|attn_implementation|^use_mambapy$|_local_base_freq$|^id2label$|^patching_|pretrained_backbone$|"
-    r"^(force_bos|realtime|reference_compile|repad_logits|post_init|seq_aux|monotonicity)"
+    r"rope|rotary|theta|attn_implementation|^use_mambapy$|_local_base_freq$|^id2label$|"
+    r"^patching_|pretrained_backbone$|^(force_bos|realtime|reference_compile|repad_logits|post_init|seq_aux|monotonicity)"
 )
 
 WITH_HEAD = {"causal_lm", "masked_lm", "seq2seq", "image_text_to_text", "multimodal_lm", "speech_seq2seq"}
@@ -129,6 +138,7 @@ def _collect(name: str, cls: Config, types: dict[str, Entry], registered: frozen
         "legacy": _kept(_legacy(cls)),
         "forced": _kept(_forced(cls)),
     }
+    entry["nulls"] = {key: value for key, value in _nulls(cls).items() if key in entry["defaults"]}
     entry["model_type"] = cls.model_type if cls.model_type != name else ""
 
 
@@ -169,8 +179,7 @@ def _fields(cls: Config) -> dict[str, object]:
             found[field.name] = field.default
         elif field.default_factory is not dataclasses.MISSING:
             found[field.name] = field.default_factory()
-    own = cls.__mro__[: cls.__mro__.index(_base_class())]
-    for parent in own:
+    for parent in _below_base(cls):
         for name, value in vars(parent).items():
             if not name.startswith("_") and isinstance(value, LITERAL) and name not in _NOT_FIELDS:
                 found.setdefault(name, value)
@@ -186,7 +195,7 @@ def _parameters(cls: Config) -> dict[str, object]:
     chain = [k for k in cls.__mro__ if "__init__" in vars(k) and k is not object and _is_config(k)]
     found: dict[str, object] = {}
     for parent in reversed(chain):
-        fixed = _literals(parent) if parent is not _base_class() else {}
+        fixed = {} if parent is _base_class() else config_source.fixed(parent)
         signature = inspect.signature(vars(parent)["__init__"]).parameters.values()
         given = {p.name: p.default for p in signature if p.default is not inspect.Parameter.empty}
         found |= fixed | given
@@ -197,66 +206,34 @@ def _is_config(cls: Config) -> bool:
     return issubclass(cls, _base_class())
 
 
-def _method(cls: Config, name: str) -> list[ast.stmt]:
-    """Statements of a method that the class defines itself; none if its source cannot be had."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(vars(cls)[name])))
-    except (KeyError, OSError, TypeError, SyntaxError):
-        return []
-    return tree.body[0].body if tree.body and isinstance(tree.body[0], ast.FunctionDef) else []
+def _below_base(cls: Config) -> list[Config]:
+    """The class and its ancestors, short of the class all configs share."""
+    return list(cls.__mro__[: cls.__mro__.index(_base_class())])
 
 
-def _literals(cls: Config) -> dict[str, object]:
-    """Constants an `__init__` passes to its base, and keys it pops from kwargs with a literal default."""
-    body = _method(cls, "__init__")
-    found = dict(_popped(body)) | dict(_assigned(body))
-    for statement in body:
-        if not (isinstance(statement, ast.Expr) and isinstance(call := statement.value, ast.Call)):
-            continue
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "__init__":
-            constants = ((k.arg, k.value) for k in call.keywords)
-            found |= {key: node.value for key, node in constants if key and isinstance(node, ast.Constant)}
-    return {key: value for key, value in found.items() if key is not None}
-
-
-def _legacy(cls: Config) -> dict[str, object]:
-    """Undeclared keys that `__post_init__` reads all the same, with their default where literal."""
+def _first(cls: Config, method: str, read: Reading) -> dict[str, object]:
+    """What `read` finds in a method of the class and its ancestors; the nearest class wins."""
     found: dict[str, object] = {}
-    for parent in cls.__mro__[: cls.__mro__.index(_base_class())]:
-        for key, value in _popped(_method(parent, "__post_init__")):
-            found.setdefault(key, value)
-    declared = _declared(cls)
-    return {key: value for key, value in found.items() if key not in declared and not key.endswith("_dict")}
-
-
-def _forced(cls: Config) -> dict[str, object]:
-    """Fields that `__post_init__` sets to a constant, whatever the file says (t5 is always tied)."""
-    found: dict[str, object] = {}
-    for parent in cls.__mro__[: cls.__mro__.index(_base_class())]:
-        for key, value in _assigned(_method(parent, "__post_init__")):
+    for parent in _below_base(cls):
+        for key, value in read(config_source.statements(parent, method)):
             found.setdefault(key, value)
     return found
 
 
-def _assigned(statements: list[ast.stmt]) -> Iterator[tuple[str, object]]:
-    """Each unconditional `self.key = constant`."""
-    for statement in statements:
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant):
-            for target in statement.targets:
-                if isinstance(target, ast.Attribute) and ast.unparse(target) == f"self.{target.attr}":
-                    yield target.attr, statement.value.value
+def _legacy(cls: Config) -> dict[str, object]:
+    """Undeclared keys that `__post_init__` reads all the same, with their default where literal."""
+    declared = _declared(cls)
+    return {k: v for k, v in _first(cls, "__post_init__", config_source.popped).items() if k not in declared}
 
 
-def _popped(statements: list[ast.stmt]) -> Iterator[tuple[str, object]]:
-    """Each `kwargs.pop("key", default)` or `.get`, with None for a default that is no literal."""
-    for node in (inner for statement in statements for inner in ast.walk(statement)):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
-            continue
-        of, key = node.func.value, node.args[0]
-        if node.func.attr in {"pop", "get"} and isinstance(of, ast.Name) and of.id == "kwargs":
-            default = node.args[1] if len(node.args) > 1 else None
-            if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                yield key.value, default.value if isinstance(default, ast.Constant) else None
+def _forced(cls: Config) -> dict[str, object]:
+    """Fields that `__post_init__` sets to a constant, whatever the file says (t5 is always tied)."""
+    return _first(cls, "__post_init__", config_source.assigned)
+
+
+def _nulls(cls: Config) -> dict[str, object]:
+    """Fields where the class puts a constant in place of None, in either generation's way."""
+    return _first(cls, "__init__", config_source.filled) | _first(cls, "__post_init__", config_source.filled)
 
 
 def _model_classes() -> dict[str, dict[str, str]]:
@@ -291,21 +268,32 @@ def merge(new_file: Path, old_file: Path, target: Path) -> None:
 
 def _line(name: str, new: Entry, old: Entry) -> Entry:
     entry = new["types"][name]
-    before = old["types"].get(name, {}).get("defaults", {})
-    line = {"type": name, "class": entry["class"]}
+    former = old["types"].get(name, {"defaults": {}, "nulls": {}})
     fields = {k: v for k, v in entry["defaults"].items() if k not in new["base"] or v != new["base"][k]}
-    line["defaults"] = fields
-    for part in ("model_type", "aliases", "sub", "init", "any", "optional", "legacy", "forced"):
+    line = {"type": name, "class": entry["class"], "defaults": fields}
+    for part in ("model_type", "aliases", "sub", "init", "any", "optional", "legacy", "forced", "nulls"):
         line[part] = entry[part]
     line["models"] = new["models"].get(name, {})
     now = new["base"] | entry["defaults"] | entry["forced"]
     if WITH_HEAD & line["models"].keys():
         # Where nothing is declared the old base class tied; the new model code reads False.
         now = {"tie_word_embeddings": False} | now
-    line["was"] = {k: v for k, v in before.items() if k in now and not _same(v, now[k])}
+    line["was"] = _changed(former["defaults"], now, former["nulls"], entry["nulls"])
     known = now.keys() | entry["aliases"].keys() | entry["sub"].keys() | old["base"].keys()
-    line["only_old"] = {k: v for k, v in before.items() if k not in known and not ONLY_OLD_NOISE.search(k)}
+    gone = {key: value for key, value in former["defaults"].items() if key not in known}
+    line["only_old"] = {key: value for key, value in gone.items() if not ONLY_OLD_NOISE.search(key)}
     return {key: value for key, value in line.items() if value or key == "defaults"}
+
+
+def _changed(before: Entry, now: Entry, old_nulls: Entry, nulls: Entry) -> Entry:
+    """Old defaults that differ, unless either is a null that its class fills with the same constant."""
+
+    def differs(key: str) -> bool:
+        was, is_now = before[key], now[key]
+        was, is_now = old_nulls.get(key) if was is None else was, nulls.get(key) if is_now is None else is_now
+        return not _same(was, is_now)
+
+    return {key: value for key, value in before.items() if key in now and differs(key)}
 
 
 def _same(one: object, other: object) -> bool:

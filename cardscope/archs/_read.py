@@ -25,6 +25,7 @@ from cardscope.parts import (
     Table,
     Tensor,
     Tower,
+    activation,
     project,
 )
 
@@ -121,9 +122,18 @@ def latent(c: Fields, **changes: Any) -> LatentAttention:
     return LatentAttention(**{**values, **changes})
 
 
+ACT_KEYS = ("hidden_act", "hidden_activation", "activation_function", "activation", "mlp_hidden_act")
+
+
+def act(c: Fields, component: str = "mlp", key: str | None = None) -> tuple[Tensor, ...]:
+    """What the activation function learns, if it learns anything; under `key`, or the usual key the class declares."""
+    name = key or next((key for key in ACT_KEYS if c.declares(key)), None)
+    return activation(c.raw(name), component) if name else ()
+
+
 def mlp(c: Fields, inner: int | None = None, *, bias: bool = False, gated: bool = True) -> Mlp:
     """The usual feed-forward block, `intermediate_size` wide unless given."""
-    return Mlp(width(c), inner or c.int("intermediate_size"), gated, bias, bias)
+    return Mlp(width(c), inner or c.int("intermediate_size"), gated, bias, bias, extra=act(c))
 
 
 def moe(c: Fields, experts: str = "num_experts", inner: str = "moe_intermediate_size", **changes: Any) -> Moe:
@@ -133,7 +143,9 @@ def moe(c: Fields, experts: str = "num_experts", inner: str = "moe_intermediate_
     fire = c.opt_int(per_token)
     if fire is not None and fire > count:
         raise BadField(per_token, fire, f"at most the {count} experts there are")
-    return Moe(width(c), count, fire, changes.pop("width", None) or c.int(inner), **changes)
+    own = act(c, "experts") * (2 if changes.get("shared") else 1)
+    extra = (*changes.pop("extra", ()), *own)
+    return Moe(width(c), count, fire, changes.pop("width", None) or c.int(inner), extra=extra, **changes)
 
 
 def layer_types(c: Fields, default: Callable[[int], str], count: int | None = None) -> tuple[str, ...]:
@@ -149,7 +161,16 @@ def layer_types(c: Fields, default: Callable[[int], str], count: int | None = No
             f"one for each of the {total} layers",
             hint=f"set a layer_types of {total} entries too, or leave num_hidden_layers at {len(listed)}",
         )
-    return listed
+    return tuple(OLD_WORDS.get(word, word) for word in listed)
+
+
+OLD_WORDS = {
+    "mamba": "linear_attention",
+    "attention": "full_attention",
+    "deepseek_sparse_attention": "indexed_attention",
+    "qwen_sparse_attention": "indexed_attention",
+}
+"""What `layer_types` said before transformers 5 settled the words."""
 
 
 def every(pattern: int, word: str = "sliding_attention") -> Callable[[int], str]:
@@ -227,7 +248,7 @@ def decoder(
         parts.append(norm.sized(size).named("embed_norm"))
     if final_norm:
         parts.append(norm.sized(size).named("final_norm"))
-    tied = c.flag("tie_word_embeddings", fallback=True)
+    tied = tied_head(c)
     kind = head_class(c)
     parts += [*extra, *task_head(c, kind, table, vocab, tied=tied, bias=head_bias)]
     return Spec(
@@ -240,6 +261,11 @@ def decoder(
         mtp=mtp,
         head_class=kind,
     )
+
+
+def tied_head(c: Fields) -> bool:
+    """tie_word_embeddings; a class that declares none does not tie, remote code of transformers 4's time does."""
+    return c.flag("tie_word_embeddings", fallback=not c.known)
 
 
 HEADS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from cardscope.archs._read import (
+    act,
     attention,
     block,
     decoder,
@@ -29,11 +30,16 @@ def dt_rank(c: Fields, key: str) -> int:
     return c.derive(key, ceil(width(c) / 16)) if c.raw(key, "auto") == "auto" else c.int(key)
 
 
+def inner_width(c: Fields) -> int:
+    """Expand · hidden_size, unless the file itself says intermediate_size (falcon-mamba-7b does)."""
+    ratio = c.number("expand")
+    return c.opt_int("intermediate_size", low=1) or c.derive("intermediate_size", int(ratio * width(c)))
+
+
 @arch("mamba", "falcon_mamba")
 def mamba(c: Fields) -> Spec:
     """Mamba (arXiv:2312.00752): one mixer and one norm a layer, no attention, no cache that grows."""
-    inner = c.derive("intermediate_size", int(c.number("expand") * width(c)))
-    c.touch("intermediate_size")
+    inner = inner_width(c)
     mixer = Mamba(
         width(c),
         inner,
@@ -42,6 +48,7 @@ def mamba(c: Fields) -> Spec:
         dt_rank(c, "time_step_rank"),
         bias=c.flag("use_bias"),
         conv_bias=c.flag("use_conv_bias"),
+        extra=act(c, "mixer"),
     )
     return decoder(c, [block(mixer, None, 1, width=width(c))] * c.layers())
 
@@ -49,8 +56,7 @@ def mamba(c: Fields) -> Spec:
 @arch("mamba2")
 def mamba2(c: Fields) -> Spec:
     """Mamba-2 (arXiv:2405.21060)."""
-    inner = c.derive("intermediate_size", int(c.number("expand") * width(c)))
-    c.touch("intermediate_size")
+    inner = inner_width(c)
     mixer = Mamba2(
         width(c),
         inner,
@@ -61,6 +67,7 @@ def mamba2(c: Fields) -> Spec:
         c.int("conv_kernel"),
         bias=c.flag("use_bias"),
         conv_bias=c.flag("use_conv_bias"),
+        extra=act(c, "mixer"),
     )
     return decoder(c, [block(mixer, None, 1, width=width(c))] * c.layers())
 
@@ -86,6 +93,7 @@ def jamba(c: Fields) -> Spec:
         bias=c.flag("mamba_proj_bias"),
         conv_bias=c.flag("mamba_conv_bias"),
         inner_norms=True,
+        extra=act(c, "mixer"),
     )
     part = attention(c, bias=False, qkv_bias=False, head_dim=split_heads(c, heads(c)))
     mixers: list[Part] = [part if here else mixer for here in periodic(c, "attn_layer", total)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cardscope.archs._read import (
     attention,
     decoder,
@@ -86,4 +88,5 @@ def gpt_oss(c: Fields) -> Spec:
     part = attention(c, sinks=True)
     routed = moe(c, "num_local_experts", "intermediate_size", up_bias=True, down_bias=True, router_bias=True)
     mixers = pick(kinds, by_window(part, c.opt_int("sliding_window")))
-    return decoder(c, zipped(c, mixers, [routed] * len(mixers)))
+    # GptOssExperts clamps and gates by a rule of its own, whatever hidden_act says.
+    return decoder(c, zipped(c, mixers, [replace(routed, extra=())] * len(mixers)))

@@ -1,7 +1,7 @@
 """The vocabulary that declarations are written in."""
 
 from cardscope.parts.attention import Attention, LatentAttention
-from cardscope.parts.ffn import Mlp, Moe
+from cardscope.parts.ffn import Mlp, Moe, activation
 from cardscope.parts.mixer import DeltaNet, Mamba, Mamba2
 from cardscope.parts.plain import BARE, LAYER, RMS, Bag, Head, Norm, Table, project
 from cardscope.parts.spec import Layer, Spec, Tower
@@ -29,6 +29,7 @@ __all__ = [
     "Table",
     "Tensor",
     "Tower",
+    "activation",
     "linear",
     "norm",
     "project",

@@ -8,6 +8,19 @@ from dataclasses import dataclass
 from cardscope.parts.tensor import Kind, State, Tensor, linear
 
 
+def activation(name: object, component: str = "mlp") -> tuple[Tensor, ...]:
+    """What an activation function of this name learns: PReLU a slope, xIELU (arXiv:2411.13010) two, beside two buffers.
+
+    ACT2FN in transformers; every other function learns nothing.
+    """
+    if name == "prelu":
+        return (Tensor("act.weight", (1,), component, "other"),)
+    if name == "xielu":
+        learned = tuple(Tensor(f"act.{part}", (1,), component, "other") for part in ("alpha_p", "alpha_n"))
+        return (*learned, Tensor("act.beta", (), component, "buffer"), Tensor("act.eps", (), component, "buffer"))
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Mlp:
     """A feed-forward block: two matrices, or three when gated (Shazeer 2020, arXiv:2002.05202)."""

@@ -21,6 +21,7 @@ class Mamba:
     conv_bias: bool = True
     inner_norms: bool = False
     """Jamba's norms on the time step and on B and C."""
+    extra: tuple[Tensor, ...] = ()
 
     label = "Mamba"
 
@@ -42,6 +43,7 @@ class Mamba:
                 ("c_norm", self.state_size),
             ):
                 yield from norm(name, size)
+        yield from self.extra
 
     def state(self) -> State:
         """The convolution's last inputs in the model's dtype, the recurrent state in float32."""

@@ -102,6 +102,25 @@ def test_keys_read_without_being_declared_are_listed_with_their_default():
     assert of("bart").legacy["num_labels"] == 3
 
 
+def test_a_null_that_the_class_fills_with_a_constant_is_told():
+    """attention_types of gpt_neo was that constant before; so nothing changed."""
+    assert of("gpt_neo").defaults["attention_types"] is None
+    assert of("gpt_neo").nulls["attention_types"] == [[["global", "local"], 12]]
+    assert "attention_types" not in of("gpt_neo").was
+
+
+def test_a_null_that_means_none_stays_one():
+    """ministral only asks whether there is a window; it does not make one."""
+    assert "sliding_window" not in of("ministral").nulls
+    assert "layer_types" not in of("smollm3").nulls
+
+
+def test_ranks_that_shape_a_mixer_are_not_mistaken_for_noise():
+    """mamba's time_step_rank shapes tensors; time_step_min does not."""
+    assert of("mamba").defaults["time_step_rank"] == "auto"
+    assert "time_step_min" not in of("mamba").defaults
+
+
 def test_fields_that_every_class_shares_are_in_each():
     for name in known_types():
         defaults = of(name).defaults

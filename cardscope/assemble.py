@@ -1,0 +1,343 @@
+"""RawConfig and witnesses → Report: the straight line, in order, without touching network or disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from cardscope.archs import find, interpret
+from cardscope.errors import ConfigError, NotModelled
+from cardscope.fields import Fields, Log, Read, open_fields
+from cardscope.findings import Finding, finding
+from cardscope.identify import Identity, config_dtype, identify, text_key
+from cardscope.inventory import Inventory, take
+from cardscope.measures.differences import Difference, difference, explain_stored, stored_candidates
+from cardscope.measures.facts import describe
+from cardscope.measures.heuristic import account, heuristic
+from cardscope.measures.kvcache import attention_facts, kv_cache, row_lengths
+from cardscope.measures.precision import Scheme, WeightRow, plain_rows, weight_bytes, weight_rows
+from cardscope.measures.quantized import published
+from cardscope.model import RawConfig
+from cardscope.parts import Spec
+from cardscope.report.model import (
+    Analytic,
+    Checkpoint,
+    Confidence,
+    Exact,
+    Headline,
+    Heuristic,
+    Parameters,
+    Report,
+    Subject,
+)
+from cardscope.units import dtype_bytes, dtype_name
+
+SKIPPED = Exact(None, status="skipped", reason="not asked for")
+NO_CHECKPOINT = Checkpoint(None, status="skipped", reason="nothing stored was looked at")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the caller may vary without changing the model: the context and dtype of the cache table."""
+
+    context: int | None = None
+    batch: int = 1
+    kv_dtype: str | None = None
+
+
+class Reading(NamedTuple):
+    """What became of the config: a spec (of the whole model, or of a wrapper's text model only), or a reason."""
+
+    spec: Spec | None
+    whole: bool
+    reason: str | None
+    log: Log
+    unread: tuple[str, ...]
+
+
+def read(config: Mapping[str, object], identity: Identity) -> Reading:
+    """Config → Spec. Raises ConfigError where a value cannot be meant; an unknown type is a reason, not an error."""
+    log = Log()
+    fields = open_fields(config, identity.model_type or "", log=log)
+    if find(fields.model_type) is not None:
+        return Reading(interpret(fields), whole=True, reason=None, log=log, unread=fields.unread())
+    shown = f"model type {identity.model_type}" if identity.model_type else "a config without model_type"
+    reason = f"{shown} is not modelled"
+    text = _text(config, fields)
+    if text is None:
+        return Reading(None, whole=False, reason=reason, log=log, unread=())
+    return Reading(interpret(text), whole=False, reason=f"{reason} as a whole; its text model is", log=log, unread=())
+
+
+def _text(config: Mapping[str, object], fields: Fields) -> Fields | None:
+    key = text_key(config)
+    if key is None:
+        return None
+    inner = fields.sub(key)
+    if find(inner.model_type) is not None:
+        return inner
+    nested = config[key]
+    if isinstance(nested, Mapping) and text_key(nested) is not None:
+        return _text(nested, inner)
+    return None
+
+
+def assemble(
+    raw: RawConfig,
+    *,
+    exact: Exact = SKIPPED,
+    checkpoint: Checkpoint | None = None,
+    options: Options | None = None,
+) -> Report:
+    """The report of one config. Raises ConfigError, or NotModelled where no witness can count it."""
+    identity = identify(raw.data)
+    reading = read(raw.data, identity)
+    inventory = take(reading.spec) if reading.spec else None
+    whole = inventory if reading.whole else None
+    stored = checkpoint or hub_total(raw)
+    parameters = _parameters(reading, whole, exact, stored, raw)
+    if all(w.total is None for w in (parameters.analytic, exact)) and stored.stored_numbers is None:
+        raise NotModelled(reading.reason or "nothing here can be counted", hint=_not_modelled_hint(exact, identity))
+    return _report(raw, identity, reading, inventory, whole, parameters, options or Options())
+
+
+def _not_modelled_hint(exact: Exact, identity: Identity) -> str:
+    if identity.model_type is None:
+        return "a config.json names its model_type or architectures; --set model_type=llama supplies one"
+    why = f"; the exact count: {exact.reason}" if exact.reason else ""
+    return f"`cardscope archs` lists the types that are modelled{why}"
+
+
+def _report(
+    raw: RawConfig,
+    identity: Identity,
+    reading: Reading,
+    inventory: Inventory | None,
+    whole: Inventory | None,
+    parameters: Parameters,
+    options: Options,
+) -> Report:
+    spec, dtype = reading.spec, config_dtype(raw.data) or _hub_dtype(raw)
+    kv_dtype = _kv_dtype(options.kv_dtype, dtype)
+    rows, why = _weights(raw, whole, parameters)
+    cache = None
+    if spec and inventory:
+        cache = kv_cache(inventory, kv_dtype, row_lengths(spec.max_positions, options.context))
+    return Report(
+        model=subject(raw, identity),
+        headline=_headline(parameters, dtype, rows),
+        spec=describe(spec) if spec else None,
+        fields=tuple(reading.log.reads.values()),
+        parameters=parameters,
+        attention=attention_facts(spec) if spec else None,
+        kv_cache=cache,
+        weights=rows,
+        weights_reason=why,
+        findings=_findings(raw, identity, reading, parameters, dtype),
+        groups=tuple((g.count, g.label) for g in inventory.groups if g.layers) if inventory else (),
+        inventory=inventory,
+    )
+
+
+def subject(raw: RawConfig, identity: Identity) -> Subject:
+    """Identity of the report's model."""
+    return Subject(
+        raw.id,
+        raw.revision,
+        raw.source,
+        raw.fetched,
+        identity.model_type,
+        identity.architectures,
+        bool(raw.hub and raw.hub.gated),
+        raw.where,
+        raw.notes,
+        raw.changes,
+    )
+
+
+# -- witnesses ---------------------------------------------------------------------------------------------
+
+
+def hub_total(raw: RawConfig) -> Checkpoint:
+    """The Hub's own safetensors total as a witness: stored numbers, labelled as such."""
+    hub = raw.hub
+    if hub is None or hub.safetensors_total is None:
+        return NO_CHECKPOINT
+    sizes = {name: dtype_name(name) for name in hub.safetensors_dtypes}
+    known = all(sizes.values()) and sizes
+    size = sum(int(hub.safetensors_dtypes[n] * dtype_bytes(d)) for n, d in sizes.items() if d) if known else None
+    return Checkpoint(
+        None,
+        source="hub-total",
+        stored_numbers=hub.safetensors_total,
+        stored_bytes=size,
+        dtypes=dict(hub.safetensors_dtypes),
+        status="ok",
+        reason="the Hub's total counts stored numbers, masks, packed words and duplicates included",
+    )
+
+
+def _parameters(
+    reading: Reading, whole: Inventory | None, exact: Exact, stored: Checkpoint, raw: RawConfig
+) -> Parameters:
+    analytic = _analytic(reading, whole, exact, raw)
+    guess = heuristic(reading.spec) if reading.spec else None
+    why = None if guess is not None else "no hidden size and layer count were read"
+    differences, stored = _differences(reading.spec, whole, guess, analytic, exact, stored)
+    return Parameters(Heuristic(guess, why), analytic, exact, stored, differences)
+
+
+def _analytic(reading: Reading, whole: Inventory | None, exact: Exact, raw: RawConfig) -> Analytic:
+    if whole is None:
+        return Analytic(None, confidence="none", reason=reading.reason)
+    confidence: Confidence = "declared"
+    disagrees = exact.total is not None and exact.total != whole.parameters
+    if reading.unread or _changed(reading.log, raw.data) or raw.data.get("auto_map") or disagrees:
+        confidence = "declared-unseen"
+    active = whole.active
+    return Analytic(
+        whole.parameters,
+        active,
+        whole.buffers,
+        whole.mtp_parameters,
+        confidence,
+        None if active is not None else "the config does not say how many experts fire",
+        whole.components(),
+    )
+
+
+def _changed(log: Log, config: Mapping[str, object]) -> list[Read]:
+    """Reads that fell back to a default which transformers 4 declared differently, unless 5 saved the file."""
+    version = config.get("transformers_version")
+    return [] if isinstance(version, str) and version.startswith("5") else log.changed_defaults
+
+
+def _differences(
+    spec: Spec | None, whole: Inventory | None, guess: int | None, analytic: Analytic, exact: Exact, stored: Checkpoint
+) -> tuple[tuple[Difference, ...], Checkpoint]:
+    """Heuristic → analytic → exact → checkpoint, as far as they are known."""
+    found: list[Difference] = []
+    if spec and whole and guess is not None and analytic.total is not None:
+        found.append(difference(("heuristic", guess), ("analytic", analytic.total), account(spec, whole)))
+    if analytic.total is not None and exact.total is not None:
+        found.append(difference(("analytic", analytic.total), ("exact", exact.total), ()))
+    base = ("exact", exact.total) if exact.total is not None else ("analytic", analytic.total)
+    if base[1] is not None and stored.stored_numbers is not None:
+        gap = stored.stored_numbers - base[1]
+        terms = explain_stored(gap, stored_candidates(spec, whole)) if spec and whole and gap else ()
+        last = difference((base[0], base[1]), ("checkpoint", stored.stored_numbers), terms)
+        found.append(last)
+        if stored.source == "hub-total" and last.explained:
+            # The surplus has a name, so what is left of the Hub's number are the parameters.
+            stored = replace(stored, total=stored.stored_numbers - sum(term.delta for term in terms))
+    return tuple(found), stored
+
+
+# -- bytes -------------------------------------------------------------------------------------------------
+
+
+def _hub_dtype(raw: RawConfig) -> str | None:
+    """The dtype most stored numbers have."""
+    counts = raw.hub.safetensors_dtypes if raw.hub else {}
+    return dtype_name(max(counts, key=lambda name: counts[name])) if counts else None
+
+
+def _kv_dtype(asked: str | None, dtype: str | None) -> str:
+    """The cache's dtype: as asked, else the weights' where that is a 16- or 32-bit float, else bf16."""
+    if asked:
+        known = dtype_name(asked)
+        if known is None:
+            raise ConfigError(f"{asked} is no known dtype", hint="--kv-dtype takes bf16, fp16, fp32 or fp8")
+        return known
+    return dtype if dtype in {"float16", "bfloat16", "float32"} else "bfloat16"
+
+
+def _weights(
+    raw: RawConfig, whole: Inventory | None, parameters: Parameters
+) -> tuple[tuple[WeightRow, ...], str | None]:
+    """Rows by precision; the published quantization, where the config names one, comes first."""
+    if whole is None:
+        total = parameters.exact.total
+        why = "quantized sizes need the tensors, and this model's are not declared"
+        return (plain_rows(total) if total is not None else ()), why
+    scheme = published(raw.data)
+    rows = weight_rows(whole)
+    if isinstance(scheme, Scheme):
+        size = weight_bytes(whole, scheme)
+        bits = round(8 * size / whole.parameters, 3) if whole.parameters else 0.0
+        rows = (WeightRow(f"{scheme.name} (published)", size, bits, "estimated", scheme.rule), *rows)
+    return rows, scheme if isinstance(scheme, str) else None
+
+
+_SHORT = {"float32": "fp32", "float16": "bf16", "bfloat16": "bf16"}
+
+
+def _headline(parameters: Parameters, dtype: str | None, rows: tuple[WeightRow, ...]) -> Headline:
+    """Headers, else exact, else analytic; a Hub total alone makes no headline stored."""
+    stored, exact, analytic = parameters.checkpoint, parameters.exact, parameters.analytic
+    headers = stored.source in {"headers", "gguf"}
+    active = analytic.active
+    if headers and stored.total is not None:
+        return Headline(stored.total, active, stored.stored_bytes, dtype, "stored")
+    if stored.stored_bytes is not None and stored.total is not None:
+        size: int | None = stored.stored_bytes
+    else:
+        size, dtype = _own_bytes(dtype, rows)
+    if exact.total is not None:
+        return Headline(exact.total, active, size, dtype, "exact")
+    if analytic.total is not None:
+        return Headline(analytic.total, active, size, dtype, "analytic")
+    return Headline(None, None, stored.stored_bytes, dtype, "none")
+
+
+def _own_bytes(dtype: str | None, rows: tuple[WeightRow, ...]) -> tuple[int | None, str | None]:
+    """Bytes in the published precision: the quantization's row, else the dtype's (bf16 where none is stated)."""
+    own = next((row for row in rows if row.precision.endswith("(published)")), None)
+    if own:
+        return own.bytes, own.precision.split()[0]
+    name = _SHORT.get(dtype or "bfloat16")
+    row = next((row for row in rows if row.precision == name), None)
+    return (row.bytes if row else None), dtype or "bfloat16"
+
+
+# -- findings ----------------------------------------------------------------------------------------------
+
+
+def _findings(
+    raw: RawConfig, identity: Identity, reading: Reading, parameters: Parameters, dtype: str | None
+) -> tuple[Finding, ...]:
+    where = raw.where
+    found = [finding(n.code, n.message, f"{where}:{n.key}") for n in reading.log.notices]
+    found += [_unread(key, where) for key in reading.unread]
+    found += [_default_changed(item, where) for item in _changed(reading.log, raw.data)]
+    if raw.data.get("auto_map"):
+        found.append(
+            finding("CS112", "the repository brings its own code, which is never run here", f"{where}:auto_map")
+        )
+    if identity.inferred:
+        message = f"no model_type; {identity.model_type} follows from {identity.architectures[0]}"
+        found.append(finding("CS113", message, f"{where}:architectures"))
+    if dtype is None:
+        found.append(finding("CS114", "the config states no dtype; bf16 is assumed", f"{where}:dtype"))
+    found += [gap for d in parameters.differences if (gap := _disagreement(d, where))]
+    return tuple(found)
+
+
+def _unread(key: str, where: str) -> Finding:
+    return finding("CS110", f"{key} may shape tensors and nothing here reads it", f"{where}:{key}")
+
+
+def _default_changed(item: Read, where: str) -> Finding:
+    message = f"{item.key} is left out; transformers 5 takes {item.value!r}, version 4 had another default"
+    return finding("CS111", message, f"{where}:{item.key}")
+
+
+def _disagreement(d: Difference, where: str) -> Finding | None:
+    if d.delta == 0 or d.explained:
+        return None
+    if d.to == "exact":
+        return finding("CS201", f"the declaration gives {-d.delta:+,} against the empty model's count", where)
+    if d.to == "checkpoint":
+        return finding("CS202", f"{d.delta:+,} of the stored numbers have no reason in the config", where)
+    return None

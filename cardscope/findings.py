@@ -1,0 +1,38 @@
+"""What a reader should know beside the figures: stable codes, severities, one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Severity = Literal["error", "warning", "info"]
+
+RULES: Final[Mapping[str, tuple[Severity, str]]] = {
+    "CS101": ("error", "KV heads do not divide the attention heads"),
+    "CS102": ("warning", "attention heads do not divide the hidden size"),
+    "CS110": ("warning", "a key that may shape tensors was read by nobody"),
+    "CS111": ("warning", "a default changed between transformers versions and the config leaves the key out"),
+    "CS112": ("info", "the config names remote code"),
+    "CS113": ("info", "the model type was inferred from the class name"),
+    "CS114": ("info", "the config states no dtype"),
+    "CS115": ("warning", "two spellings of one key disagree"),
+    "CS201": ("error", "the analytic count differs from the exact count"),
+    "CS202": ("warning", "the Hub's total is not explained by the config"),
+}
+"""Code → (severity, what it is about)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding; `where` is file:key."""
+
+    code: str
+    severity: Severity
+    message: str
+    where: str
+
+
+def finding(code: str, message: str, where: str = "") -> Finding:
+    """A finding with its rule's severity."""
+    return Finding(code, RULES[code][0], message, where)

@@ -1,0 +1,49 @@
+"""Which model type a config is, and which part of a wrapper is its text model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from cardscope.units import dtype_name
+
+TEXT_KEYS: Final = ("text_config", "llm_config", "language_config", "language_model_config", "thinker_config")
+"""Where wrappers keep their text model's config."""
+
+
+class Identity(NamedTuple):
+    """The model type, whether it had to be inferred, and the class names the config gives."""
+
+    model_type: str | None
+    inferred: bool
+    architectures: tuple[str, ...]
+
+
+def identify(config: Mapping[str, object]) -> Identity:
+    """Type by `model_type`, else by the first class in `architectures` that transformers maps to a type."""
+    from cardscope.harvest import type_of_class
+
+    listed = config.get("architectures")
+    names = tuple(str(name) for name in listed[:16]) if isinstance(listed, list) else ()
+    named = config.get("model_type")
+    if isinstance(named, str) and named:
+        return Identity(named, inferred=False, architectures=names)
+    inferred = next((found for name in names if (found := type_of_class(name))), None)
+    return Identity(inferred, inferred=inferred is not None, architectures=names)
+
+
+def text_key(config: Mapping[str, object]) -> str | None:
+    """The key under which a wrapper keeps its text model, or None."""
+    return next((key for key in TEXT_KEYS if isinstance(config.get(key), Mapping)), None)
+
+
+def config_dtype(config: Mapping[str, object]) -> str | None:
+    """The dtype the config states for its weights, under either spelling, its own or its text model's."""
+    key = text_key(config)
+    inner = config.get(key) if key else None
+    for place in (config, inner if isinstance(inner, Mapping) else {}):
+        for name in ("dtype", "torch_dtype"):
+            value = place.get(name)
+            if isinstance(value, str) and (known := dtype_name(value)):
+                return known
+    return None

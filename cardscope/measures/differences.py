@@ -1,0 +1,73 @@
+"""Why two witnesses differ: named terms that sum to the difference exactly, or one term called unexplained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from cardscope.inventory import Inventory
+from cardscope.measures.facts import attentions, main_parts
+from cardscope.measures.heuristic import Term
+from cardscope.parts import Attention, Spec
+
+UNEXPLAINED = "unexplained"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """From one witness to another: `delta` = to minus from, `percent` = 100 · delta / from."""
+
+    from_: str
+    to: str
+    delta: int
+    percent: float
+    terms: tuple[Term, ...]
+
+    @property
+    def explained(self) -> bool:
+        """Whether every term has a reason."""
+        return all(term.name != UNEXPLAINED for term in self.terms)
+
+
+def difference(start: tuple[str, int], end: tuple[str, int], terms: Iterable[Term]) -> Difference:
+    """A difference whose terms must sum to its delta; what they leave over is `unexplained`."""
+    delta = end[1] - start[1]
+    named = tuple(term for term in terms if term.delta)
+    rest = delta - sum(term.delta for term in named)
+    if rest:
+        named = (*named, Term(UNEXPLAINED, rest))
+    percent = round(100 * delta / start[1], 2) if start[1] else 0.0
+    return Difference(start[0], end[0], delta, percent, named)
+
+
+def explain_stored(delta: int, candidates: Sequence[Term]) -> tuple[Term, ...]:
+    """The smallest set of candidate surpluses that gives `delta` exactly, or none."""
+    for size in range(1, len(candidates) + 1):
+        for chosen in combinations(candidates, size):
+            if sum(term.delta for term in chosen) == delta:
+                return chosen
+    return ()
+
+
+def stored_candidates(spec: Spec, inventory: Inventory) -> tuple[Term, ...]:
+    """What checkpoints of this model may hold beside its parameters, with the count of each."""
+    found = [
+        Term("router correction biases", inventory.buffers),
+        Term("extra prediction layers", inventory.mtp_parameters),
+    ]
+    size, vocab = spec.hidden_size or 0, spec.vocab_size or 0
+    if spec.tied:
+        found.append(Term("tied head stored", size * vocab))
+    layers, positions = len(spec.main.layers), spec.max_positions or 0
+    mixer = next(attentions(main_parts(spec)), None)
+    if isinstance(mixer, Attention):
+        found += [
+            Term("attention masks", layers * positions**2),
+            Term("mask fill values", layers),
+            Term("rotary frequencies", layers * (mixer.head_dim // 2)),
+        ]
+    if spec.mtp:
+        copies = len(spec.mtp.layers) * size * vocab
+        found.append(Term("embedding and head repeated for the extra layers", 2 * copies))
+    return tuple(term for term in found if term.delta)

@@ -1,0 +1,43 @@
+"""The precision a config says its weights are published in, as a scheme of bits and scales."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cardscope.measures.precision import Scheme
+
+
+def published(config: Mapping[str, object]) -> Scheme | str | None:
+    """The scheme of `quantization_config`, None where there is none, or a reason why it cannot be told."""
+    inner = config.get("text_config")
+    found = config.get("quantization_config")
+    if found is None and isinstance(inner, Mapping):
+        found = inner.get("quantization_config")
+    if not isinstance(found, Mapping):
+        return None
+    method = str(found.get("quant_method", found.get("quant_type", "unnamed"))).lower()
+    if method in {"awq", "gptq"}:
+        return _grouped(found, method)
+    if method == "fp8":
+        return Scheme("fp8", 8, 128 * 128, 32, "linear layers in 1 byte with one fp32 scale a block of 128 × 128")
+    if method in {"bitsandbytes", "bnb"}:
+        return _bitsandbytes(found)
+    return f"the bytes of quantization {method!r} are told by the checkpoint's headers, not by the config"
+
+
+def _grouped(found: Mapping[str, object], method: str) -> Scheme | str:
+    bits, group = found.get("bits"), found.get("group_size")
+    if not isinstance(bits, int) or not isinstance(group, int) or not 1 <= bits <= 8 or group < -1:
+        return f"the {method} settings give no bits and group_size"
+    size = max(0, group)
+    return Scheme(method, bits, size, 16 + bits, f"{bits} bits, an fp16 scale and a zero for each group of {group}")
+
+
+def _bitsandbytes(found: Mapping[str, object]) -> Scheme:
+    if found.get("load_in_8bit") is True:
+        return Scheme("int8", 8, 0, 32, "linear layers in 1 byte with one fp32 scale a row")
+    if found.get("bnb_4bit_use_double_quant") is True:
+        return Scheme(
+            "nf4", 4, 64, 8 + 32 / 256, "4 bits, an 8-bit scale for each 64, an fp32 one for each 256 of these"
+        )
+    return Scheme("nf4", 4, 64, 32, "4 bits and an fp32 scale for each 64 weights")

@@ -1,0 +1,1 @@
+"""One report value, rendered by pure functions."""

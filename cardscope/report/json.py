@@ -1,0 +1,84 @@
+"""Report → plain JSON values, as the contract spells them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from cardscope.measures.differences import Difference
+from cardscope.measures.kvcache import RESERVED_RULE, AttentionFacts, KvCache
+from cardscope.report.model import SCHEMA, Parameters, Report
+
+
+def to_dict(report: Report) -> dict[str, object]:
+    """Every figure of the report; counts are integers, sizes bytes, unknown is null beside its reason."""
+    return {
+        "schema": SCHEMA,
+        "model": _plain(report.model),
+        "headline": _plain(report.headline),
+        "spec": _spec(report),
+        "parameters": _parameters(report.parameters),
+        "attention": _attention(report.attention),
+        "kv_cache": _cache(report.kv_cache),
+        "memory": {"weights": [_plain(row) for row in report.weights], "reason": report.weights_reason},
+        "layers": [{"count": count, "label": label} for count, label in report.groups],
+        "findings": [_plain(item) for item in report.findings],
+    }
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """One flat dataclass as a dict; tuples become lists, mappings dicts."""
+    names = _names(type(value))
+    return {name: _value(getattr(value, name)) for name in names}
+
+
+_NAMES: dict[type, tuple[str, ...]] = {}
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    if kind not in _NAMES:
+        _NAMES[kind] = tuple(item.name for item in fields(kind))
+    return _NAMES[kind]
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_value(item) for item in value]
+    return dict(value) if hasattr(value, "items") else value
+
+
+def _spec(report: Report) -> dict[str, object] | None:
+    if report.spec is None:
+        return None
+    reads = [
+        {"name": read.name, "value": _value(read.value), "key": read.key, "from": read.origin} for read in report.fields
+    ]
+    return {**_plain(report.spec), "fields": reads}
+
+
+def _parameters(parameters: Parameters) -> dict[str, object]:
+    exact = _plain(parameters.exact)
+    exact["class"] = exact.pop("class_name")
+    return {
+        "heuristic": _plain(parameters.heuristic),
+        "analytic": _plain(parameters.analytic),
+        "exact": exact,
+        "checkpoint": _plain(parameters.checkpoint),
+        "differences": [_difference(item) for item in parameters.differences],
+    }
+
+
+def _difference(item: Difference) -> dict[str, object]:
+    terms = [{"name": term.name, "delta": term.delta} for term in item.terms]
+    return {"from": item.from_, "to": item.to, "delta": item.delta, "percent": item.percent, "terms": terms}
+
+
+def _attention(facts: AttentionFacts | None) -> dict[str, object] | None:
+    return None if facts is None else _plain(facts)
+
+
+def _cache(cache: KvCache | None) -> dict[str, object] | None:
+    if cache is None:
+        return None
+    rows = [{**_plain(row), "reserved_rule": RESERVED_RULE} for row in cache.rows]
+    return {**_plain(cache), "rule": "live", "rows": rows}

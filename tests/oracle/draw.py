@@ -1,0 +1,102 @@
+"""Drawing one legal config: the declared keys of a type, each with a value from its rule."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from tests.oracle import hints, knobs
+from tests.oracle.declared import keys_of, parts_of
+from tests.oracle.meta import config_class
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.oracle.declared import Key
+
+SKIPPED = object()
+
+
+class Draw:
+    """One config being drawn.
+
+    `distinct`: every dimension off its default, different from every other dimension where a choice is left.
+    Otherwise each value is any legal one, and optional keys may be absent or null.
+    """
+
+    def __init__(self, config: type, model_type: str, rng: random.Random, *, distinct: bool) -> None:
+        self.keys = keys_of(config)
+        self.model_type = model_type
+        self.rng = rng
+        self.distinct = distinct
+        self.values: dict[str, object] = {}
+        self.rules = {**knobs.RULES, **hints.RULES.get(model_type, {})}
+
+    def of(self, *names: str) -> object:
+        """The value of the first of these keys that the type has, drawn now if need be; None if it has none."""
+        for name in names:
+            if name in self.values:
+                value = self.values[name]
+                return None if value is SKIPPED else value
+            if name in self.keys or name in hints.RULES.get(self.model_type, {}):
+                return self._draw(name)
+        return None
+
+    def pick(self, values: Iterable[object]) -> object:
+        """One of these; in a distinct draw one not used yet, if any is left."""
+        options = list(values)
+        if self.distinct:
+            used = {each for each in self.values.values() if isinstance(each, int) and not isinstance(each, bool)}
+            options = [each for each in options if not isinstance(each, int) or each not in used] or options
+        return self.rng.choice(options)
+
+    def some(self, values: Iterable[object], count: int) -> list:
+        """`count` of these in random order, with each of them at least once where `count` allows."""
+        options = list(values)
+        chosen = (self.rng.sample(options, len(options)) + self.rng.choices(options, k=count))[:count]
+        self.rng.shuffle(chosen)
+        return chosen
+
+    def layers(self) -> int:
+        """The number of layers drawn, under whatever name the type has for it."""
+        return int(self.of("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers") or 4)
+
+    def kinds_of(self, key: str) -> tuple[str, ...]:
+        """The words that a per-layer list of this type may hold."""
+        return hints.kinds_of(self.model_type, key)
+
+    def skip(self) -> object:
+        """What a rule returns to leave its key out."""
+        return SKIPPED
+
+    def _draw(self, name: str) -> object:
+        rule = self.rules.get(name)
+        value = rule(self) if rule else self._unruled(self.keys[name])
+        if self.distinct and name in self.keys and value == self.keys[name].default and rule:
+            value = rule(self)
+        self.values[name] = value
+        return None if value is SKIPPED else value
+
+    def _unruled(self, key: Key) -> object:
+        """A key without a rule: booleans and small integers vary, all else stays at its default."""
+        if key.is_bool and not self.distinct:
+            return self.rng.random() < 0.5
+        return SKIPPED
+
+    def config(self) -> dict[str, object]:
+        """Draw every key that has a rule; what a rule skipped stays absent."""
+        for name in [*self.keys, *hints.RULES.get(self.model_type, {})]:
+            self.of(name)
+        return {name: value for name, value in self.values.items() if value is not SKIPPED}
+
+
+def draw(model_type: str, seed: str, *, distinct: bool, config: type | None = None) -> dict[str, object]:
+    """A config of this type: flat keys by rule, nested configs by the rules of their own type."""
+    rng = random.Random(f"{model_type}:{seed}")
+    flat = Draw(config or config_class(model_type), model_type, rng, distinct=distinct).config()
+    nested = {
+        name: {"model_type": part.model_type, **draw(part.model_type, seed, distinct=distinct, config=part)}
+        for name, part in ({} if config else parts_of(model_type)).items()
+        if name not in hints.PARTS_LEFT_ALONE.get(model_type, ())
+    }
+    return {**flat, **nested, **hints.FIXED.get(model_type, {})}
