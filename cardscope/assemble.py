@@ -97,7 +97,7 @@ def assemble(
     whole = inventory if reading.whole else None
     stored = checkpoint or hub_total(raw)
     parameters = _parameters(reading, whole, exact, stored, raw)
-    if all(w.total is None for w in (parameters.analytic, exact)) and stored.stored_numbers is None:
+    if reading.spec is None and exact.total is None and stored.stored_numbers is None:
         raise NotModelled(reading.reason or "nothing here can be counted", hint=_not_modelled_hint(exact, identity))
     return _report(raw, identity, reading, inventory, whole, parameters, options or Options())
 

@@ -1,0 +1,5 @@
+"""python -m cardscope."""
+
+from cardscope.cli import main
+
+main()

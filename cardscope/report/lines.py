@@ -1,0 +1,112 @@
+"""Styled lines: what text and terminal output are made of, free of any terminal library."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal, NamedTuple, TextIO
+
+Style = Literal["", "title", "head", "strong", "dim", "good", "warn", "bad", "bar"]
+WIDTH: Final = 80
+
+STYLES: Final = {
+    "title": "bold",
+    "head": "bold cyan",
+    "strong": "bold",
+    "dim": "dim",
+    "good": "green",
+    "warn": "yellow",
+    "bad": "bold red",
+    "bar": "cyan",
+}
+"""Style word → rich style."""
+
+ASCII: Final = str.maketrans(
+    {
+        "█": "#",
+        "▏": "#",
+        "▌": "#",
+        "·": "-",
+        "×": "x",
+        "−": "-",
+        "–": "-",
+        "²": "2",
+        "…": "...",
+        "→": "->",
+        "≈": "~",
+        "µ": "u",
+    }
+)
+
+
+class Span(NamedTuple):
+    """A piece of one line in one style."""
+
+    text: str
+    style: Style = ""
+
+
+Line = tuple[Span, ...]
+
+
+def line(*pieces: str | Span) -> Line:
+    """One line of plain and styled pieces."""
+    return tuple(piece if isinstance(piece, Span) else Span(piece) for piece in pieces)
+
+
+def plain(rows: Iterable[Line]) -> str:
+    """The lines as text without any control code."""
+    return "\n".join("".join(span.text for span in row).rstrip() for row in rows) + "\n"
+
+
+def safe(text: str) -> str:
+    """A foreign string without control characters, so that a config cannot steer the terminal."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of `share` of `width` cells, in eighths nowhere and halves at the end."""
+    cells = max(0.0, min(1.0, share)) * width
+    full = int(cells)
+    return "█" * full + ("▌" if cells - full >= 0.5 else "" if full or share <= 0 else "▏")
+
+
+def wrap(pieces: Sequence[str], indent: int, first: int, separator: str = "  ", width: int = WIDTH) -> list[str]:
+    """Pieces joined and broken between them; the first line starts after `first` used columns."""
+    rows, used = [""], first
+    for piece in pieces:
+        gap = separator if rows[-1] else ""
+        if used + len(gap) + len(piece) > width and rows[-1]:
+            rows.append("")
+            used, gap = indent, ""
+        rows[-1] += gap + piece
+        used += len(gap) + len(piece)
+    return [rows[0], *(" " * indent + row for row in rows[1:])]
+
+
+def emit(rows: Sequence[Line], stream: TextIO) -> None:
+    """Writes lines: styled through rich on a terminal, plain text everywhere else."""
+    if _styled(stream):
+        from rich.console import Console
+        from rich.text import Text
+
+        console = Console(file=stream, highlight=False, soft_wrap=True, no_color="NO_COLOR" in os.environ)
+        for row in rows:
+            console.print(Text.assemble(*((span.text, STYLES.get(span.style, "")) for span in row)))
+        return
+    stream.write(encodable(plain(rows), stream))
+
+
+def _styled(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
+
+
+def encodable(text: str, stream: TextIO) -> str:
+    """The text, with the field's signs spelled in ASCII where the stream cannot hold them."""
+    encoding = getattr(stream, "encoding", None) or sys.getdefaultencoding()
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(ASCII).encode(encoding, "replace").decode(encoding)
+    return text
