@@ -123,7 +123,7 @@ def _report(
     rows, why = _weights(raw, whole, parameters)
     cache = None
     if spec and inventory:
-        cache = kv_cache(inventory, kv_dtype, row_lengths(spec.max_positions, options.context))
+        cache = kv_cache(inventory, kv_dtype, row_lengths(spec.max_positions, options.context), options.batch)
     return Report(
         model=subject(raw, identity),
         headline=_headline(parameters, dtype, rows),

@@ -32,7 +32,7 @@ class AttentionFacts:
 
 @dataclass(frozen=True, slots=True)
 class CacheRow:
-    """Cache of one sequence of `tokens` tokens, in bytes, constant state included."""
+    """Cache of the batch's sequences of `tokens` tokens each, in bytes, constant state included."""
 
     tokens: int
     live_bytes: int
@@ -51,6 +51,8 @@ class KvCache:
     mha_per_token_bytes: int
     saving: float | None
     rows: tuple[CacheRow, ...]
+    batch: int = 1
+    """Sequences that the rows hold; the other figures are for one."""
     source_per_token_bytes: int = 0
     """Cross-attention's cache per token of the encoder's output, kept for the whole generation."""
 
@@ -105,7 +107,7 @@ def row_lengths(max_positions: int | None, context: int | None = None) -> tuple[
     return tuple(sorted(lengths))
 
 
-def kv_cache(inventory: Inventory, dtype: str, lengths: tuple[int, ...]) -> KvCache:
+def kv_cache(inventory: Inventory, dtype: str, lengths: tuple[int, ...], batch: int = 1) -> KvCache:
     """Folds the layers' states; `saving` is the share that grouping or latents save of multi-head's bytes."""
     states = tuple(inventory.states())
     size = dtype_bytes(dtype)
@@ -118,7 +120,8 @@ def kv_cache(inventory: Inventory, dtype: str, lengths: tuple[int, ...]) -> KvCa
         constant_bytes(states, dtype),
         multi_head,
         round(1 - grow / multi_head, 4) if multi_head else None,
-        tuple(_row(states, dtype, tokens) for tokens in lengths),
+        tuple(_row(states, dtype, tokens, batch) for tokens in lengths),
+        batch,
         _bytes(sum(n * s.per_source_token for n, s in states), size),
     )
 
@@ -137,13 +140,13 @@ def live_elements(states: tuple[tuple[int, State], ...], tokens: int) -> int:
     return sum(n * s.per_token * min(tokens, s.window or tokens) for n, s in states)
 
 
-def _row(states: tuple[tuple[int, State], ...], dtype: str, tokens: int) -> CacheRow:
+def _row(states: tuple[tuple[int, State], ...], dtype: str, tokens: int, batch: int) -> CacheRow:
     size, fixed = dtype_bytes(dtype), constant_bytes(states, dtype)
     reserved = sum(n * s.per_token for n, s in states) * tokens
     multi_head = sum(n * s.mha_per_token * min(tokens, s.window or tokens) for n, s in states)
     return CacheRow(
         tokens,
-        _bytes(live_elements(states, tokens), size) + fixed,
-        _bytes(reserved, size) + fixed,
-        _bytes(multi_head, size) + fixed,
+        batch * (_bytes(live_elements(states, tokens), size) + fixed),
+        batch * (_bytes(reserved, size) + fixed),
+        batch * (_bytes(multi_head, size) + fixed),
     )

@@ -49,12 +49,15 @@ def _shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def _headline(report: Report) -> Iterator[Line]:
+def headline_pieces(report: Report) -> list[str]:
+    """The answer in a handful of phrases: size, active size, memory, cache growth, context."""
     pieces = [*_size(report), *_growth(report.kv_cache)]
     context = report.spec.max_positions if report.spec else None
-    if context:
-        pieces.append(f"{context:,} context")
-    for row in wrap(pieces, 0, 0, " · "):
+    return [*pieces, f"{context:,} context"] if context else pieces
+
+
+def _headline(report: Report) -> Iterator[Line]:
+    for row in wrap(headline_pieces(report), 0, 0, " · "):
         yield line(Span(row, "strong"))
     for note in report.model.notes:
         for row in wrap(safe(note).split(" "), 0, 0, " "):
@@ -231,7 +234,8 @@ def _cache(report: Report) -> Iterator[Line]:
     if cache is None or not cache.rows or not cache.rows[-1].reserved_bytes:
         return
     yield line()
-    yield line(Span("CACHE", "head"), f"  one sequence, {short_dtype(cache.dtype)}")
+    held = "one sequence" if cache.batch == 1 else f"{cache.batch:,} sequences"
+    yield line(Span("CACHE", "head"), f"  {held}, {short_dtype(cache.dtype)}")
     rows = _thin(cache.rows)
     reserved = any(row.live_bytes != row.reserved_bytes for row in rows)
     multi_head = any(row.live_bytes != row.mha_bytes for row in rows)

@@ -1,0 +1,28 @@
+"""Report → one self-contained HTML page: no script, no request, readable on a phone and in the dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from cardscope.report.lines import Line, Span
+from cardscope.report.model import Report
+from cardscope.report.text import lines
+
+
+def html(report: Report) -> str:
+    """The page: the same lines as the terminal's, with bars drawn by the browser."""
+    page = Template(files("cardscope.report").joinpath("page.html").read_text(encoding="utf-8"))
+    return page.substitute(title=escape(report.model.id), body="\n".join(_rows(lines(report))))
+
+
+def _rows(rows: list[Line]) -> Iterator[str]:
+    for row in rows:
+        yield "".join(_span(span) for span in row).rstrip()
+
+
+def _span(span: Span) -> str:
+    text = escape(span.text)
+    return f'<span class="{span.style}">{text}</span>' if span.style else text
