@@ -92,7 +92,8 @@ def _cache(report: Report) -> Iterator[str]:
         return
     yield f"### KV cache ({short_dtype(cache.dtype)})"
     yield ""
-    yield f"{cache.per_token_bytes:,} B per token, {cache.state_bytes:,} B constant; multi-head {cache.mha_per_token_bytes:,} B per token."
+    grow, multi_head = f"{cache.per_token_bytes:,} B per token", f"multi-head {cache.mha_per_token_bytes:,} B per token"
+    yield f"{grow}, {cache.state_bytes:,} B constant; {multi_head}."
     yield ""
     rows = [
         [f"{r.tokens:,}", format_bytes(r.live_bytes), format_bytes(r.reserved_bytes), format_bytes(r.mha_bytes)]
