@@ -73,9 +73,11 @@ class Fields:
 
     __slots__ = (
         "_aliases",
+        "_children",
         "_data",
         "_defaults",
         "_forced",
+        "_preferred",
         "_reverse",
         "_seen",
         "_was",
@@ -105,6 +107,8 @@ class Fields:
         self._was = was or {}
         self._forced = forced or {}
         self.known = defaults is not None
+        self._preferred: dict[str, str] = {}
+        self._children: dict[str, Fields] = {}
         self._seen: set[str] = set()
         self.prefix = prefix
         self.log = log if log is not None else Log()
@@ -112,10 +116,18 @@ class Fields:
     # -- looking values up ---------------------------------------------------------------------------------
 
     def spellings(self, name: str) -> tuple[str, ...]:
-        """The keys under which `name` may stand in the file, the class's own first."""
+        """The keys under which `name` may stand in the file; where it holds several, the first counts.
+
+        transformers sets the standard spelling after the class's own field, so the standard one wins.
+        """
+        standard = self._reverse.get(name)
         own = self._aliases.get(name)
-        other = self._reverse.get(name)
-        return tuple(key for key in (own, name, other) if key)
+        return tuple(key for key in (self._preferred.get(name), standard, name, own) if key)
+
+    def prefer(self, name: str, other: str) -> None:
+        """Lets a second key of the file stand for `name`, where it holds one that is not null (falcon's n_embed)."""
+        if self._data.get(other) is not None:
+            self._preferred[name] = other
 
     def has(self, name: str) -> bool:
         """Whether the file itself holds the key, null included."""
@@ -135,16 +147,24 @@ class Fields:
             if key in self._forced:
                 self._seen.update(keys)
                 return self._forced[key], key, "class default"
-        for key in keys:
-            if key in self._data:
-                self._seen.update(keys)
-                return self._data[key], key, "file" if key == name else "alias"
+        present = [key for key in keys if key in self._data]
+        if present:
+            self._seen.update(keys)
+            if len(present) > 1:
+                self._compare(present)
+            return self._data[present[0]], present[0], "file" if present[0] == name else "alias"
         for key in keys:
             if key in self._defaults:
                 if key in self._was:
                     self._default_changed(name, key)
                 return self._defaults[key], key, "class default"
         return ABSENT, keys[0], "derived"
+
+    def _compare(self, keys: Sequence[str]) -> None:
+        used, other = keys[0], next((key for key in keys[1:] if self._data[key] != self._data[keys[0]]), None)
+        if other is not None:
+            message = f"{used} is {self._data[used]!r} and {other} {self._data[other]!r}; {used} counts"
+            self.log.notice("CS115", message[:200], self.prefix + other)
 
     def _default_changed(self, name: str, key: str) -> None:
         read = Read(self.prefix + name, self._defaults[key], self.prefix + key, "class default")
@@ -264,6 +284,8 @@ class Fields:
         """
         from cardscope.harvest import declared
 
+        if name in self._children:
+            return self._children[name]
         value, key, _ = self._find(name)
         own = declared(self.model_type)
         nested: object = value
@@ -275,17 +297,21 @@ class Fields:
         named = nested.get("model_type")
         if isinstance(named, str) and named and (not kind or (own is not None and name in own.sub_any)):
             kind = named
-        return open_fields(nested, kind, prefix=f"{self.prefix}{key}.", log=self.log)
+        child = open_fields(nested, kind, prefix=f"{self.prefix}{key}.", log=self.log)
+        child.touch("model_type", "architectures")
+        self._children[name] = child
+        return child
 
     # -- what nobody read ----------------------------------------------------------------------------------
 
     def unread(self) -> tuple[str, ...]:
-        """Keys of this object that may shape tensors or cache and that nobody read."""
-        return tuple(
+        """Keys that may shape tensors or cache and that nobody read, here and in the sub-configs that were opened."""
+        own = (
             self.prefix + key
             for key, value in self._data.items()
             if key not in self._seen and not is_inert(key, self.model_type) and _structural(value)
         )
+        return (*own, *(key for child in self._children.values() for key in child.unread()))
 
 
 def _structural(value: object) -> bool:

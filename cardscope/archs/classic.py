@@ -133,6 +133,7 @@ def opt(c: Fields) -> Spec:
 @arch("bloom")
 def bloom(c: Fields) -> Spec:
     """BLOOM (arXiv:2211.05100): linear biases for positions, a norm after the embedding."""
+    c.prefer("hidden_size", "n_embed")
     return stack(
         c,
         _square(c, bias=True),
@@ -154,6 +155,7 @@ def mpt(c: Fields) -> Spec:
 @arch("falcon", "RefinedWeb", "RefinedWebModel")
 def falcon(c: Fields) -> Spec:
     """Falcon (arXiv:2311.16867): one KV head (7B), grouped KV heads in the new layout (40B), or multi-head."""
+    c.prefer("hidden_size", "n_embed")
     new, parallel = c.flag("new_decoder_architecture"), c.flag("parallel_attn")
     total = heads(c)
     grouped = c.opt_int("num_kv_heads", low=1) or total

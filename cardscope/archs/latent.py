@@ -36,10 +36,9 @@ def next_token_layers(c: Fields, mixer: Part, ffn: Part) -> Tower | None:
 @arch("deepseek_v2")
 def deepseek_v2(c: Fields) -> Spec:
     """DeepSeek-V2 (arXiv:2405.04434): compressed keys and values, shared and routed experts."""
-    mixer = latent(c)
-    routed = moe(c, "n_routed_experts", shared=shared_width(c))
-    ffns = dense_first(c, routed, mlp(c))
-    c.touch("mlp_bias")
+    mixer, bias = latent(c), c.flag("mlp_bias")
+    routed = moe(c, "n_routed_experts", shared=shared_width(c), shared_bias=bias)
+    ffns = dense_first(c, routed, mlp(c, bias=bias))
     return decoder(c, zipped(c, [mixer] * len(ffns), ffns))
 
 
