@@ -5,10 +5,23 @@ report = cardscope.inspect("meta-llama/Meta-Llama-3-8B")
 report.parameters.analytic.total
 """
 
+from typing import TYPE_CHECKING
+
 from cardscope.api import inspect
 from cardscope.errors import CardscopeError
-from cardscope.report.model import Report
+
+if TYPE_CHECKING:
+    from cardscope.report.model import Report
 
 __version__ = "0.1.0"
 
 __all__ = ["CardscopeError", "Report", "inspect"]
+
+
+def __getattr__(name: str) -> object:
+    """`cardscope.Report`, imported only when somebody asks: `--help` does not."""
+    if name == "Report":
+        from cardscope.report.model import Report
+
+        return Report
+    raise AttributeError(f"module 'cardscope' has no attribute {name!r}")

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
-from cardscope.assemble import SKIPPED, Options, assemble
 from cardscope.errors import CardscopeError
-from cardscope.report.model import Exact, Report
 
 if TYPE_CHECKING:
     from cardscope.exact import ExactCount, Worker
+    from cardscope.report.model import Exact, Report
 
 Model = str | PathLike[str] | Mapping[str, object]
 Choice = bool | Literal["auto"]
@@ -38,6 +37,7 @@ def inspect(
     cache, `kv_dtype` is the cache's.  A dict with exact=False and headers=False touches neither network nor disk
     beyond the package's own data.  Raises the CardscopeError family.
     """
+    from cardscope.assemble import SKIPPED, Options, assemble
     from cardscope.source import resolve
 
     del headers
@@ -76,4 +76,6 @@ def _exact(config: Mapping[str, object], worker: Worker | None) -> Exact:
 
 def as_witness(counted: ExactCount) -> Exact:
     """The child's answer as a witness of the report."""
+    from cardscope.report.model import Exact
+
     return Exact(counted.total, counted.buffers, counted.class_name, counted.status, counted.reason)

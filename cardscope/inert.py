@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 
 @cache
 def _lists() -> tuple[frozenset[str], tuple[str, ...]]:
-    text = files("cardscope.data").joinpath("inert_keys.txt").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("data").joinpath("inert_keys.txt").read_text(encoding="utf-8")
     words = [line.split("#")[0].strip() for line in text.splitlines()]
     exact = frozenset(word for word in words if word and not word.endswith("*"))
     return exact, tuple(word[:-1] for word in words if word.endswith("*"))

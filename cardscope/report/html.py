@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from importlib.resources import files
+from pathlib import Path
 from string import Template
 
 from cardscope.report.lines import Line, Span
@@ -14,7 +14,7 @@ from cardscope.report.text import lines
 
 def html(report: Report) -> str:
     """The page: the same lines as the terminal's, with bars drawn by the browser."""
-    page = Template(files("cardscope.report").joinpath("page.html").read_text(encoding="utf-8"))
+    page = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
     return page.substitute(title=escape(report.model.id), body="\n".join(_rows(lines(report))))
 
 
