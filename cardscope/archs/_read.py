@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from cardscope.errors import BadField, ConfigError
 from cardscope.fields import Fields
@@ -44,6 +44,8 @@ __all__ = [
     "Tensor",
     "Tower",
 ]
+
+T = TypeVar("T")
 
 
 def width(c: Fields) -> int:
@@ -113,7 +115,7 @@ def latent(c: Fields, **changes: Any) -> LatentAttention:
         "kv_rank": c.int("kv_lora_rank"),
         "nope_dim": c.int("qk_nope_head_dim", low=0),
         "rope_dim": c.int("qk_rope_head_dim", low=0),
-        "v_dim": c.int("v_head_dim"),
+        "v_dim": changes.pop("v_dim", None) or c.int("v_head_dim"),
         "q_rank": c.opt_int("q_lora_rank"),
     }
     if "bias" not in changes:
@@ -137,7 +139,7 @@ def mlp(c: Fields, inner: int | None = None, *, bias: bool = False, gated: bool 
 
 
 def moe(c: Fields, experts: str = "num_experts", inner: str = "moe_intermediate_size", **changes: Any) -> Moe:
-    """The usual mixture of experts, gated, without biases."""
+    """The usual mixture of experts, gated, without biases; routed and shared experts have an activation each."""
     per_token = changes.pop("per_token", "num_experts_per_tok")
     count = c.int(experts)
     fire = c.opt_int(per_token)
@@ -148,22 +150,6 @@ def moe(c: Fields, experts: str = "num_experts", inner: str = "moe_intermediate_
     return Moe(width(c), count, fire, changes.pop("width", None) or c.int(inner), extra=extra, **changes)
 
 
-def layer_types(c: Fields, default: Callable[[int], str], count: int | None = None) -> tuple[str, ...]:
-    """`layer_types`, one word a layer, or what `default(index)` says. Raises BadField on a wrong length."""
-    total = c.layers() if count is None else count
-    listed = c.texts("layer_types")
-    if listed is None:
-        return c.derive("layer_types", tuple(default(index) for index in range(total)))
-    if len(listed) != total:
-        raise BadField(
-            "layer_types",
-            f"{len(listed)} entries",
-            f"one for each of the {total} layers",
-            hint=f"set a layer_types of {total} entries too, or leave num_hidden_layers at {len(listed)}",
-        )
-    return tuple(OLD_WORDS.get(word, word) for word in listed)
-
-
 OLD_WORDS = {
     "mamba": "linear_attention",
     "attention": "full_attention",
@@ -171,6 +157,48 @@ OLD_WORDS = {
     "qwen_sparse_attention": "indexed_attention",
 }
 """What `layer_types` said before transformers 5 settled the words."""
+
+
+def words(c: Fields, name: str, default: Callable[[int], str], count: int | None = None) -> tuple[str, ...]:
+    """A list of one word a layer, or what `default(index)` says. Raises BadField on a wrong length."""
+    total = c.layers() if count is None else count
+    listed = c.texts(name)
+    if listed is None:
+        return c.derive(name, tuple(default(index) for index in range(total)))
+    return one_each(c, name, listed, total)
+
+
+def one_each(c: Fields, name: str, listed: tuple[T, ...], total: int) -> tuple[T, ...]:
+    """The list, if it has one entry for each of `total` layers. Raises BadField."""
+    if len(listed) != total:
+        raise BadField(
+            c.prefix + name,
+            f"{len(listed)} entries",
+            f"one for each of the {total} layers",
+            hint=f"set a {name} of {total} entries too, or leave num_hidden_layers at {len(listed)}",
+        )
+    return listed
+
+
+def layer_types(c: Fields, default: Callable[[int], str], count: int | None = None) -> tuple[str, ...]:
+    """`layer_types` in today's words, or what `default(index)` says. Raises BadField on a wrong length."""
+    return tuple(OLD_WORDS.get(word, word) for word in words(c, "layer_types", default, count))
+
+
+def per_layer(c: Fields, name: str, *, low: int = 1) -> tuple[int, ...]:
+    """A size given once or once for each layer. Raises BadField."""
+    total = c.layers()
+    if not isinstance(c.raw(name), list | tuple):
+        return (c.int(name, low=low),) * total
+    listed = one_each(c, name, c.ints(name) or (), total)
+    if any(value < low for value in listed):
+        raise BadField(c.prefix + name, list(listed), f"numbers of at least {low}")
+    return listed
+
+
+def neutral(c: Fields, **values: object) -> None:
+    """Marks keys as read where they hold the value that changes nothing; any other value stays a finding."""
+    c.touch(*(name for name, value in values.items() if c.peek(name) == value))
 
 
 def every(pattern: int, word: str = "sliding_attention") -> Callable[[int], str]:

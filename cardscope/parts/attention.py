@@ -33,7 +33,8 @@ class Attention:
     o_bias: bool = False
     qk_norm: QkNorm | None = None
     qk_norm_bias: bool = False
-    gate: Literal["element", "head"] | None = None
+    gate: Literal["element", "head", "apart"] | None = None
+    """A gate on the output: with q, twice its rows ("element"), one number a head, or a projection of its own."""
     sinks: bool = False
     window: int | None = None
     kind: CacheKind = "full"
@@ -45,13 +46,18 @@ class Attention:
     square: bool = False
     """Projections span the layer's width even where the heads do not divide it (GPT-2's generation)."""
     extra: tuple[Tensor, ...] = ()
+    k_is_v: bool = False
+    """One projection serves keys and values; both are cached, for only keys are rotated (Gemma 4)."""
+    o_width: int | None = None
+    """Width that the output projection reads, where it is not heads·v_head_dim."""
 
     @property
     def label(self) -> str:
         """Head grouping and window in words."""
         words = {"sliding": f"sliding {self.window:,}" if self.window else "sliding", "chunked": "chunked"}
         name = words.get(self.kind, "full attention" if not self.cross else "cross attention")
-        return name if "attention" in name else f"{name} attention"
+        shared = " on earlier keys and values" if self.shares_kv else ""
+        return (name if "attention" in name else f"{name} attention") + shared
 
     @property
     def v_dim(self) -> int:
@@ -70,10 +76,13 @@ class Attention:
         if not self.shares_kv:
             source = self.kv_width or self.width
             yield from linear("k", self.span(self.kv_heads, self.head_dim), source, "attention", bias=self.k_bias)
-            yield from linear("v", self.span(self.kv_heads, self.v_dim), source, "attention", bias=self.v_bias)
-        yield from linear("o", out, self.span(self.heads, self.v_dim), "attention", bias=self.o_bias)
-        if self.gate == "head":
-            yield from linear("gate", self.heads, self.width, "attention")
+            if not self.k_is_v:
+                yield from linear("v", self.span(self.kv_heads, self.v_dim), source, "attention", bias=self.v_bias)
+        values = self.span(self.heads, self.v_dim)
+        yield from linear("o", out, self.o_width or values, "attention", bias=self.o_bias)
+        if self.gate in {"head", "apart"}:
+            rows = self.heads if self.gate == "head" else values
+            yield from linear("gate", rows, self.width, "attention")
         yield from self._norms()
         if self.sinks:
             yield Tensor("sinks", (self.heads,), "attention", "other")
@@ -118,8 +127,14 @@ class LatentAttention:
     o_bias: bool | None = None
     extra: tuple[Tensor, ...] = ()
     window: int | None = None
+    index_dim: int = 0
+    """Width of the key that a sparse-attention indexer caches for each token (its weights are in `extra`)."""
 
-    label = "latent attention"
+    @property
+    def label(self) -> str:
+        """Which tokens it looks at, in words."""
+        sparse = "sparse " if self.index_dim else ""
+        return f"sliding {self.window:,} latent attention" if self.window else f"{sparse}latent attention"
 
     @property
     def head_dim(self) -> int:
@@ -148,5 +163,6 @@ class LatentAttention:
         yield from self.extra
 
     def state(self) -> State:
-        """The latent and the rotary key; multi-head would keep expanded keys and values of every head."""
-        return State("latent", self.kv_rank + self.rope_dim, self.heads * (self.head_dim + self.v_dim), self.window)
+        """The latent, the rotary key and the indexer's; multi-head would keep keys and values of every head."""
+        multi_head = self.heads * (self.head_dim + self.v_dim) + self.index_dim
+        return State("latent", self.kv_rank + self.rope_dim + self.index_dim, multi_head, self.window)
