@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from cardscope.cli.commands import cli
+from cardscope.cli.commands import COMMANDS, cli
 from cardscope.errors import CardscopeError
 
 __all__ = ["cli", "main"]
@@ -46,7 +46,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _with_command(argv: list[str]) -> list[str]:
     """A first word that is no command is a model (or an option of the report)."""
-    if not argv or argv[0] in cli.commands or argv[0] in {"--help", "-h", "--version"}:
+    if not argv or argv[0] in COMMANDS or argv[0] in {"--help", "-h", "--version"}:
         return argv or ["--help"]
     return ["report", *argv]
 

@@ -1,14 +1,19 @@
-"""The commands: each translates its words into one library call."""
+"""The list of commands; each is a module of its own, imported only when it is called."""
 
 from __future__ import annotations
 
-import sys
-from typing import Any
+from importlib import import_module
+from typing import Final
 
 import click
 
 from cardscope import __version__
-from cardscope.cli.options import measure_options, output_options, source_options
+
+COMMANDS: Final = {
+    "report": "The report of one model; `cardscope MODEL` is the same.",
+    "archs": "The architectures modelled, and how each was checked.",
+}
+"""Command → what it does; the module `cardscope.cli.<command>` holds a click command named `command`."""
 
 EPILOG = """MODEL is a Hub id or URL, a folder, a config.json, - for standard input, or nanochat:d20.
 MODEL@revision and MODEL,key=value work everywhere.
@@ -20,7 +25,31 @@ MODEL@revision and MODEL,key=value work everywhere.
 """
 
 
+class Commands(click.Group):
+    """A group that knows its commands' names and one-line helps without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of COMMANDS."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports one command's module."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = import_module(f"cardscope.cli.{cmd_name}").command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands under --help, from COMMANDS alone."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     options_metavar="",
     subcommand_metavar="MODEL | COMMAND",
@@ -33,19 +62,3 @@ def cli() -> None:
     `cardscope MODEL` prints the report: four parameter counts and why they differ, KV cache, memory at each
     precision, findings. Nothing is downloaded but a few kilobytes of JSON.
     """
-
-
-@cli.command()
-@click.argument("model")
-@source_options
-@measure_options
-@output_options
-def report(model: str, *, form: str, as_json: bool, output: str | None, **options: Any) -> None:
-    """The report of one model; `cardscope MODEL` is the same."""
-    from cardscope.api import inspect
-    from cardscope.report.render import write
-
-    for witness in ("exact", "headers"):
-        if options[witness] is None:
-            options[witness] = "auto"
-    write(inspect(model, **options), "json" if as_json else form, output, sys.stdout)
