@@ -9,7 +9,19 @@ from cardscope.errors import NotModelled
 from cardscope.fields import Fields, Log, open_fields
 from cardscope.parts import Spec
 
-FAMILIES = ("classic", "gated", "routed", "latent", "recurrent", "dense", "gemmas", "experts", "compressed")
+FAMILIES = (
+    "classic",
+    "gated",
+    "routed",
+    "latent",
+    "recurrent",
+    "dense",
+    "gemmas",
+    "experts",
+    "compressed",
+    "hybrid",
+    "delta",
+)
 """The family modules; each registers its types when imported."""
 
 __all__ = ["FAMILIES", "arch", "build", "declared_types", "find", "interpret", "open_config"]

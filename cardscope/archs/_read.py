@@ -182,7 +182,12 @@ def one_each(c: Fields, name: str, listed: tuple[T, ...], total: int) -> tuple[T
 
 def layer_types(c: Fields, default: Callable[[int], str], count: int | None = None) -> tuple[str, ...]:
     """`layer_types` in today's words, or what `default(index)` says. Raises BadField on a wrong length."""
-    return tuple(OLD_WORDS.get(word, word) for word in words(c, "layer_types", default, count))
+    return tuple(map(modern, words(c, "layer_types", default, count)))
+
+
+def modern(word: str) -> str:
+    """A word of `layer_types` as transformers 5 spells it."""
+    return OLD_WORDS.get(word, word)
 
 
 def per_layer(c: Fields, name: str, *, low: int = 1) -> tuple[int, ...]:
@@ -265,8 +270,12 @@ def decoder(
     extra: tuple[Part, ...] = (),
     max_positions: str = "max_position_embeddings",
     mtp: Tower | None = None,
+    tied: bool | None = None,
 ) -> Spec:
-    """A decoder: embedding, positions, layers, final norm and the head that `architectures` names."""
+    """A decoder: embedding, positions, layers, final norm and the head that `architectures` names.
+
+    `tied` is for classes that do not tie by `tie_word_embeddings`, or not at all.
+    """
     size, vocab = width(c), c.int("vocab_size")
     table = embed_width or size
     parts: list[Part] = [Table(vocab, table)]
@@ -276,7 +285,7 @@ def decoder(
         parts.append(norm.sized(size).named("embed_norm"))
     if final_norm:
         parts.append(norm.sized(size).named("final_norm"))
-    tied = tied_head(c)
+    tied = tied_head(c) if tied is None else tied
     kind = head_class(c)
     parts += [*extra, *task_head(c, kind, table, vocab, tied=tied, bias=head_bias)]
     return Spec(

@@ -16,6 +16,7 @@ from cardscope.archs._read import (
     zipped,
 )
 from cardscope.archs._registry import arch
+from cardscope.errors import BadField
 from cardscope.fields import Fields
 from cardscope.parts import BARE, Attention, Part, Spec
 
@@ -144,12 +145,16 @@ def cohere2(c: Fields) -> Spec:
 @arch("smollm3")
 def smollm3(c: Fields) -> Spec:
     """SmolLM3: Llama with rotary positions left out on some layers and optional windows."""
-    window = c.opt_int("sliding_window") if c.flag("use_sliding_window") else None
-    c.touch("sliding_window", "no_rope_layers", "no_rope_layer_interval")
-    rope = c.ints("no_rope_layers") or ()
-    kinds = layer_types(
-        c, lambda i: "sliding_attention" if window and rope and not rope[i % len(rope)] else "full_attention"
-    )
+    window, use = c.opt_int("sliding_window"), c.flag("use_sliding_window")
+    interval, rope = c.int("no_rope_layer_interval"), c.ints("no_rope_layers")
+    if rope is not None and len(rope) != c.layers():
+        raise BadField("no_rope_layers", f"{len(rope)} entries", f"one for each of the {c.layers()} layers")
+
+    def kind(index: int) -> str:
+        rotary = (index + 1) % interval if rope is None else rope[index]
+        return "sliding_attention" if window and use and not rotary else "full_attention"
+
+    kinds = layer_types(c, kind)
     part = attention(c, head_dim=split_heads(c, heads(c)))
     mixers = pick(kinds, by_window(part, window))
     bias = c.flag("mlp_bias")

@@ -2,7 +2,7 @@
 
 from cardscope.parts.attention import Attention, LatentAttention
 from cardscope.parts.ffn import Mlp, Moe, activation
-from cardscope.parts.mixer import DeltaNet, Mamba, Mamba2
+from cardscope.parts.mixer import DeltaNet, KimiDelta, Lightning, Mamba, Mamba2, ShortConv
 from cardscope.parts.plain import BARE, LAYER, RMS, Bag, Head, Norm, Table, project
 from cardscope.parts.spec import Layer, Spec, Tower
 from cardscope.parts.tensor import CacheKind, Part, State, Tensor, linear, norm
@@ -16,14 +16,17 @@ __all__ = [
     "CacheKind",
     "DeltaNet",
     "Head",
+    "KimiDelta",
     "LatentAttention",
     "Layer",
+    "Lightning",
     "Mamba",
     "Mamba2",
     "Mlp",
     "Moe",
     "Norm",
     "Part",
+    "ShortConv",
     "Spec",
     "State",
     "Table",

@@ -71,6 +71,8 @@ class Moe:
     router_bias: bool = False
     correction: bool = False
     correction_is_parameter: bool = False
+    expert_width: int | None = None
+    """Width the experts work in, where it is not the layer's (latent experts)."""
     extra: tuple[Tensor, ...] = ()
 
     label = "routed"
@@ -83,7 +85,8 @@ class Moe:
         if self.correction:
             kind: Kind = "bias" if self.correction_is_parameter else "buffer"
             yield Tensor("router.correction", (self.experts,), "router", kind)
-        for part in Mlp(self.width, self.inner, self.gated, self.up_bias, self.down_bias, "experts").tensors():
+        width = self.expert_width or self.width
+        for part in Mlp(width, self.inner, self.gated, self.up_bias, self.down_bias, "experts").tensors():
             yield part._replace(name=f"experts.{part.name}", copies=self.experts, active=self.per_token)
         if self.shared:
             block = Mlp(self.width, self.shared, self.shared_gated, self.shared_bias, self.shared_bias, "experts")

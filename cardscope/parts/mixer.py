@@ -123,3 +123,98 @@ class DeltaNet:
         channels = 2 * self.k_heads * self.k_dim + self.v_heads * self.v_dim
         recurrent = self.v_heads * self.k_dim * self.v_dim
         return State("linear", constant=((channels * self.conv, None), (recurrent, "float32")))
+
+
+@dataclass(frozen=True, slots=True)
+class KimiDelta:
+    """Kimi delta attention: a delta rule with one decay a channel (arXiv:2510.26692; KimiLinearDeltaAttention).
+
+    The forget gate and the output gate go through `head_dim` unless `full_rank`.
+    """
+
+    width: int
+    heads: int
+    head_dim: int
+    conv: int
+    full_rank: bool = False
+
+    label = "linear attention"
+
+    def tensors(self) -> Iterator[Tensor]:
+        """q, k, v, their convolution, forget gate, update rate, output gate, norm and output."""
+        inner = self.heads * self.head_dim
+        for name in ("q", "k", "v"):
+            yield from linear(name, inner, self.width, "mixer")
+        yield Tensor("conv.weight", (3 * inner, 1, self.conv), "mixer", "other")
+        for name in ("forget", "gate"):
+            if self.full_rank:
+                yield from linear(name, inner, self.width, "mixer")
+            else:
+                yield from linear(f"{name}_a", self.head_dim, self.width, "mixer")
+                yield from linear(f"{name}_b", inner, self.head_dim, "mixer")
+        yield Tensor("dt_bias", (inner,), "mixer", "other")
+        yield Tensor("A_log", (self.heads,), "mixer", "other")
+        yield from linear("rate", self.heads, self.width, "mixer")
+        yield from norm("norm", self.head_dim)
+        yield from linear("o", self.width, inner, "mixer")
+
+    def state(self) -> State:
+        """The convolution's last inputs in the model's dtype, one square matrix per head in float32."""
+        inner = self.heads * self.head_dim
+        return State("linear", constant=((3 * inner * self.conv, None), (inner * self.head_dim, "float32")))
+
+
+@dataclass(frozen=True, slots=True)
+class Lightning:
+    """Lightning attention: linear attention with a fixed decay (arXiv:2401.04658; MiniMaxLightningAttention).
+
+    The decays of one block of `block` tokens are stored as buffers.
+    """
+
+    width: int
+    heads: int
+    head_dim: int
+    block: int
+    extra: tuple[Tensor, ...] = ()
+
+    label = "linear attention"
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Fused q, k and v, output gate, norm, output; the decay tables."""
+        inner = self.heads * self.head_dim
+        yield from linear("qkv", 3 * inner, self.width, "mixer")
+        yield from linear("gate", inner, self.width, "mixer")
+        yield from norm("norm", inner)
+        yield from linear("o", self.width, inner, "mixer")
+        yield Tensor("slope", (self.heads, 1, 1), "mixer", "buffer")
+        for name in ("query_decay", "key_decay"):
+            yield Tensor(name, (self.heads, self.block, 1), "mixer", "buffer")
+        yield Tensor("diagonal_decay", (1, self.heads, self.block, self.block), "mixer", "buffer")
+        yield from self.extra
+
+    def state(self) -> State:
+        """One square matrix per head, in the model's dtype."""
+        return State("linear", constant=((self.heads * self.head_dim**2, None),))
+
+
+@dataclass(frozen=True, slots=True)
+class ShortConv:
+    """A gated short convolution over `kernel` tokens (LFM2, arXiv:2511.23404; Lfm2ShortConv in transformers)."""
+
+    width: int
+    kernel: int
+    bias: bool = False
+
+    label = "short convolution"
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Projection to two gates and the input, depthwise convolution, output projection."""
+        yield from linear("in_proj", 3 * self.width, self.width, "mixer", bias=self.bias)
+        yield Tensor("conv.weight", (self.width, 1, self.kernel), "mixer", "other")
+        if self.bias:
+            yield Tensor("conv.bias", (self.width,), "mixer", "bias")
+        yield from linear("out_proj", self.width, self.width, "mixer", bias=self.bias)
+
+    def state(self) -> State:
+        """The convolution's last inputs, in the model's dtype."""
+        return State("recurrent", constant=((self.width * self.kernel, None),))
