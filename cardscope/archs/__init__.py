@@ -21,6 +21,8 @@ FAMILIES = (
     "compressed",
     "hybrid",
     "delta",
+    "encoder",
+    "encoder_variants",
 )
 """The family modules; each registers its types when imported."""
 

@@ -42,6 +42,8 @@ class Attention:
     caches: bool = True
     kv_width: int | None = None
     """Width of the keys' and values' input, where it is not the layer's (cross-attention)."""
+    v_width: int | None = None
+    """Width of the values' input, where it is not the keys' (MobileBERT)."""
     cross: bool = False
     square: bool = False
     """Projections span the layer's width even where the heads do not divide it (GPT-2's generation)."""
@@ -77,7 +79,8 @@ class Attention:
             source = self.kv_width or self.width
             yield from linear("k", self.span(self.kv_heads, self.head_dim), source, "attention", bias=self.k_bias)
             if not self.k_is_v:
-                yield from linear("v", self.span(self.kv_heads, self.v_dim), source, "attention", bias=self.v_bias)
+                v_source = self.v_width or source
+                yield from linear("v", self.span(self.kv_heads, self.v_dim), v_source, "attention", bias=self.v_bias)
         values = self.span(self.heads, self.v_dim)
         yield from linear("o", out, self.o_width or values, "attention", bias=self.o_bias)
         if self.gate in {"head", "apart"}:
