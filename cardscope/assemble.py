@@ -57,11 +57,14 @@ class Reading(NamedTuple):
 
 
 def read(config: Mapping[str, object], identity: Identity) -> Reading:
-    """Config → Spec. Raises ConfigError where a value cannot be meant; an unknown type is a reason, not an error."""
+    """Config → Spec. Raises ConfigError where a value cannot be meant; an unknown type or head is a reason."""
     log = Log()
     fields = open_fields(config, identity.model_type or "", log=log)
     if find(fields.model_type) is not None:
-        return Reading(interpret(fields), whole=True, reason=None, log=log, unread=fields.unread())
+        try:
+            return Reading(interpret(fields), whole=True, reason=None, log=log, unread=fields.unread())
+        except NotModelled as unknown:
+            return Reading(None, whole=False, reason=unknown.message, log=log, unread=())
     shown = f"model type {identity.model_type}" if identity.model_type else "a config without model_type"
     reason = f"{shown} is not modelled"
     text = _text(config, fields)

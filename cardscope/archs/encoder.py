@@ -50,6 +50,8 @@ def embeddings(c: Fields, size: int | None = None, *, positions: bool = True, ty
     """Words, learned positions, token types and, `size` wide, the norm over their sum."""
     size = size or width(c)
     parts: list[Part] = [Table(c.int("vocab_size"), size)]
+    if c.peek("position_embedding_type") == "absolute":
+        c.touch("position_embedding_type")  # transformers 5 knows no other: another stays unread, a finding
     if positions:
         parts.append(Table(c.int("max_position_embeddings"), size, "position", "positions"))
     if types:
