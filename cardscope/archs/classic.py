@@ -156,10 +156,10 @@ def mpt(c: Fields) -> Spec:
 def falcon(c: Fields) -> Spec:
     """Falcon (arXiv:2311.16867): one KV head (7B), grouped KV heads in the new layout (40B), or multi-head."""
     c.prefer("hidden_size", "n_embed")
-    new, parallel = c.flag("new_decoder_architecture"), c.flag("parallel_attn")
+    new, parallel, single = c.flag("new_decoder_architecture"), c.flag("parallel_attn"), c.flag("multi_query")
     total = heads(c)
     grouped = c.opt_int("num_kv_heads", low=1) or total
-    kv = grouped if new else 1 if c.flag("multi_query") else total
+    kv = grouped if new else 1 if single else total
     if total % kv:
         raise BadField("num_kv_heads", kv, f"a divisor of the {total} attention heads")
     bias = c.flag("bias")

@@ -92,7 +92,7 @@ def weight_rows(inventory: Inventory) -> tuple[WeightRow, ...]:
 def plain_rows(total: int) -> tuple[WeightRow, ...]:
     """Rows of the unquantized precisions where only a total is known."""
     return tuple(
-        WeightRow(s.name, int(total * s.bits / 8), s.bits, "counted", s.rule) for s in SCHEMES if s.group is None
+        WeightRow(s.name, int(total * s.bits / 8), float(s.bits), "counted", s.rule) for s in SCHEMES if s.group is None
     )
 
 
