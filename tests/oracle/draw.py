@@ -10,7 +10,7 @@ from tests.oracle.declared import keys_of, parts_of
 from tests.oracle.meta import config_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from tests.oracle.declared import Key
 
@@ -24,13 +24,18 @@ class Draw:
     Otherwise each value is any legal one, and optional keys may be absent or null.
     """
 
-    def __init__(self, config: type, model_type: str, rng: random.Random, *, distinct: bool) -> None:
+    def __init__(
+        self, config: type, where: str, rng: random.Random, *, distinct: bool, outer: Mapping[str, object]
+    ) -> None:
         self.keys = keys_of(config)
-        self.model_type = model_type
+        self.model_type = config.model_type or where
         self.rng = rng
         self.distinct = distinct
+        self.outer = outer
         self.values: dict[str, object] = {}
-        self.rules = {**knobs.RULES, **hints.RULES.get(model_type, {})}
+        own = {**hints.RULES.get(self.model_type, {}), **hints.RULES.get(where, {})}
+        self.added = [name for name in own if name not in self.keys]
+        self.rules = {**knobs.RULES, **own}
 
     def of(self, *names: str) -> object:
         """The value of the first of these keys that the type has, drawn now if need be; None if it has none."""
@@ -38,7 +43,7 @@ class Draw:
             if name in self.values:
                 value = self.values[name]
                 return None if value is SKIPPED else value
-            if name in self.keys or name in hints.RULES.get(self.model_type, {}):
+            if name in self.keys or name in self.added:
                 return self._draw(name)
         return None
 
@@ -65,6 +70,13 @@ class Draw:
         """The words that a per-layer list of this type may hold."""
         return hints.kinds_of(self.model_type, key)
 
+    def above(self, *path: str) -> int:
+        """A value drawn outside this nested config."""
+        value: object = self.outer
+        for step in path:
+            value = value[step]  # type: ignore[index]
+        return value  # type: ignore[return-value]
+
     def skip(self) -> object:
         """What a rule returns to leave its key out."""
         return SKIPPED
@@ -85,18 +97,22 @@ class Draw:
 
     def config(self) -> dict[str, object]:
         """Draw every key that has a rule; what a rule skipped stays absent."""
-        for name in [*self.keys, *hints.RULES.get(self.model_type, {})]:
+        for name in [*self.keys, *self.added]:
             self.of(name)
         return {name: value for name, value in self.values.items() if value is not SKIPPED}
 
 
-def draw(model_type: str, seed: str, *, distinct: bool, config: type | None = None) -> dict[str, object]:
-    """A config of this type: flat keys by rule, nested configs by the rules of their own type."""
+def draw(model_type: str, seed: str, *, distinct: bool) -> dict[str, object]:
+    """A config of this type: flat keys by rule, nested configs by the rules of their own type.
+
+    A nested config's own rules may also stand under `wrapper.key`, and may look at what is drawn outside it.
+    """
     rng = random.Random(f"{model_type}:{seed}")
-    flat = Draw(config or config_class(model_type), model_type, rng, distinct=distinct).config()
-    nested = {
-        name: {"model_type": part.model_type, **draw(part.model_type, seed, distinct=distinct, config=part)}
-        for name, part in ({} if config else parts_of(model_type)).items()
-        if name not in hints.PARTS_LEFT_ALONE.get(model_type, ())
-    }
-    return {**flat, **nested, **hints.FIXED.get(model_type, {})}
+    whole = Draw(config_class(model_type), model_type, rng, distinct=distinct, outer={}).config()
+    for name, part in parts_of(model_type).items():
+        if name in hints.PARTS_LEFT_ALONE.get(model_type, ()):
+            continue
+        named = {"model_type": part.model_type} if part.model_type else {}
+        inner = Draw(part, f"{model_type}.{name}", rng, distinct=distinct, outer=whole)
+        whole[name] = {**named, **inner.config()}
+    return {**whole, **hints.FIXED.get(model_type, {})}
