@@ -18,6 +18,7 @@ RULES: Final[Mapping[str, tuple[Severity, str]]] = {
     "CS114": ("info", "the config states no dtype"),
     "CS115": ("warning", "two spellings of one key disagree"),
     "CS116": ("info", "no class is named and the type has no causal-LM class: the base model is counted"),
+    "CS117": ("info", "transformers allocates tensors that the model never uses"),
     "CS201": ("error", "the analytic count differs from the exact count"),
     "CS202": ("warning", "the Hub's total is not explained by the config"),
 }

@@ -23,6 +23,8 @@ FAMILIES = (
     "delta",
     "encoder",
     "encoder_variants",
+    "mixed",
+    "elders",
 )
 """The family modules; each registers its types when imported."""
 

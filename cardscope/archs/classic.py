@@ -98,9 +98,9 @@ def gpt_neox(c: Fields) -> Spec:
     return stack(c, _square(c, bias=bias), mlp(c, bias=True, gated=False), norm=LAYER)
 
 
-@arch("gptj")
+@arch("gptj", "codegen")
 def gptj(c: Fields) -> Spec:
-    """GPT-J: one norm a layer, no attention biases, a head with bias."""
+    """GPT-J and CodeGen (arXiv:2203.13474): one norm a layer, no attention biases, a head with bias."""
     inner = c.opt_int("n_inner", low=1) or 4 * width(c)
     return stack(c, _square(c, bias=False), mlp(c, inner, bias=True, gated=False), norms=1, norm=LAYER, head_bias=True)
 

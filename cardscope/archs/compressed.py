@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cardscope.archs._read import (
+    act,
+    block,
     decoder,
     heads,
     latent,
@@ -13,14 +17,16 @@ from cardscope.archs._read import (
     split_heads,
     stack,
     width,
+    words,
     zipped,
 )
 from cardscope.archs._registry import arch
 from cardscope.archs.experts import sparse_words
 from cardscope.archs.latent import next_token_layers, shared_width
 from cardscope.archs.routed import choose
-from cardscope.fields import Fields
-from cardscope.parts import LatentAttention, Moe, Spec, Tensor, linear, norm
+from cardscope.errors import BadField
+from cardscope.fields import ABSENT, Fields
+from cardscope.parts import Bag, LatentAttention, Moe, Spec, Tensor, linear, norm
 
 
 def indexer(c: Fields) -> tuple[int, tuple[Tensor, ...]]:
@@ -87,3 +93,70 @@ def minicpm3(c: Fields) -> Spec:
     c.touch("scale_emb", "scale_depth", "dim_model_base")
     part = latent(c, v_dim=c.opt_int("v_head_dim", low=1) or split_heads(c, heads(c)))
     return stack(c, part, mlp(c, bias=c.flag("mlp_bias")))
+
+
+@arch("youtu")
+def youtu(c: Fields) -> Spec:
+    """Youtu-LLM (arXiv:2512.24618): latent attention over a dense MLP, a tied head."""
+    return stack(c, latent(c), mlp(c))
+
+
+@arch("glm4_moe_lite")
+def glm4_moe_lite(c: Fields) -> Spec:
+    """GLM-4.7-Flash (Glm4MoeLiteForCausalLM): DeepSeek-V3 in small, one dense layer."""
+    mixer = latent(c)
+    routed = moe(c, "n_routed_experts", shared=shared_width(c), correction=True)
+    neutral(c, first_k_dense_replace=1, moe_layer_freq=1, topk_method="noaux_tc", qk_head_dim=mixer.head_dim)
+    ffns = choose(sparse_words(c, 1), routed, mlp(c))
+    return decoder(c, zipped(c, [mixer] * len(ffns), ffns), mtp=next_token_layers(c, mixer, routed))
+
+
+def by_frequency(c: Fields) -> list[bool]:
+    """Which layers are routed: `mlp_layer_types`, else every `moe_layer_freq`-th after the dense ones (A.X K1)."""
+    first, step = c.int("first_k_dense_replace", 1, low=0), c.int("moe_layer_freq", 1)
+    kinds = words(c, "mlp_layer_types", lambda i: "sparse" if i >= first and i % step == 0 else "dense")
+    return [kind == "sparse" for kind in kinds]
+
+
+@arch("axk1")
+def axk1(c: Fields) -> Spec:
+    """A.X K1 (AXK1ForCausalLM): DeepSeek-V3 with one more norm after each routed block."""
+    mixer = latent(c)
+    routed = moe(c, "n_routed_experts", shared=shared_width(c), correction=True, extra=tuple(norm("out", width(c))))
+    neutral(c, topk_method="noaux_tc", num_nextn_predict_layers=0)
+    ffns = choose(by_frequency(c), routed, mlp(c))
+    return decoder(c, zipped(c, [mixer] * len(ffns), ffns))
+
+
+@arch("axk2")
+def axk2(c: Fields) -> Spec:
+    """A.X K2 (AXK2ForCausalLM): gated sparse latent attention, norms with a low-rank gate of their own."""
+    mixer, routed = replace(sparse_latent(c), gated=True), dsa_experts(c)
+    rank, size = c.int("gated_norm_rank"), width(c)
+    gate = (*linear("norm_gate.down", rank, size, "norm"), *linear("norm_gate.up", size, rank, "norm"))
+    one, two = (Bag(gate),), (Bag(gate), Bag(gate))
+    sparse = block(mixer, routed, width=size, extra=two)
+    dense = block(mixer, mlp(c), width=size, extra=one)
+    return decoder(c, [sparse if here else dense for here in by_frequency(c)])
+
+
+@arch("longcat_flash")
+def longcat_flash(c: Fields) -> Spec:
+    """LongCat-Flash (arXiv:2509.01322): two attentions and two dense blocks a layer around one routed block.
+
+    Experts that do nothing have no weights in a checkpoint; transformers allocates gate and up for them.
+    """
+    total = c.layers("num_layers") if c.peek("num_hidden_layers") is ABSENT else c.layers() // 2
+    idle = c.opt_int("zero_expert_num") or 0
+    bias = c.flag("router_bias", fallback=False)
+    count, fire = c.int("n_routed_experts"), c.int("num_experts_per_tok")
+    if fire > count + idle:
+        raise BadField("moe_topk", fire, f"at most the {count + idle} experts there are")
+    inner = c.int("moe_intermediate_size")
+    routed = Moe(width(c), count, fire, inner, idle=idle, router_bias=bias, correction=True, extra=act(c, "experts"))
+    if idle:
+        unused = 2 * idle * inner * width(c) * total
+        c.log.notice("CS117", f"{unused:,} of the parameters are gates of experts that do nothing", "zero_expert_num")
+    c.touch("num_layers", "qk_head_dim")
+    layer = block(latent(c), mlp(c), 4, width=width(c), extra=(routed, latent(c), mlp(c)))
+    return decoder(c, [layer] * total)

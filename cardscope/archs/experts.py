@@ -31,7 +31,7 @@ from cardscope.archs.latent import dense_first, next_token_layers, shared_width
 from cardscope.archs.routed import choose
 from cardscope.errors import BadField
 from cardscope.fields import Fields, in_range
-from cardscope.parts import LAYER, Moe, Norm, Spec
+from cardscope.parts import LAYER, Moe, Norm, Spec, Tensor
 
 
 def sparse_words(c: Fields, dense: int) -> list[bool]:
@@ -204,3 +204,60 @@ def cohere2_moe(c: Fields) -> Spec:
     routed = moe(c, inner="intermediate_size", shared=inner * c.int("num_shared_experts", low=0))
     dense = mlp(c, c.opt_int("prefix_dense_intermediate_size", low=1))
     return decoder(c, zipped(c, mixers, choose(sparse_words(c, first), routed, dense), norms=1))
+
+
+@arch("aria_text")
+def aria_text(c: Fields) -> Spec:
+    """Aria's language model (arXiv:2410.05993): every layer routed, shared experts that may have biases."""
+    bias, shared = c.flag("mlp_bias"), c.int("moe_num_shared_experts") * c.int("intermediate_size")
+    routed = moe(
+        c,
+        "moe_num_experts",
+        "intermediate_size",
+        per_token="moe_topk",  # noqa: S106 - a key, no password
+        shared=shared,
+        shared_bias=bias,
+    )
+    return stack(c, attention(c), replace(routed, extra=act(c, "experts")))
+
+
+@arch("granitemoeshared")
+def granitemoeshared(c: Fields) -> Spec:
+    """Granite mixtures with a shared expert (GraniteMoeSharedForCausalLM)."""
+    shared = c.int("shared_intermediate_size", low=0)
+    return stack(c, attention(c), moe(c, "num_local_experts", "intermediate_size", shared=shared))
+
+
+@arch("hy_v3")
+def hy_v3(c: Fields) -> Spec:
+    """Hy3 (HYV3ForCausalLM): one dense layer, then DeepSeek-V3's routing over grouped queries."""
+    bias = c.flag("mlp_bias")
+    shared = c.int("num_shared_experts", low=0) * c.int("moe_intermediate_size")
+    routed = moe(c, shared=shared, shared_bias=bias, correction=True)
+    places = sparse_words(c, 1)
+    mixers = [attention(c, qk_norm="head")] * len(places)
+    neutral(c, num_nextn_predict_layers=0, first_k_dense_replace=1)
+    return decoder(c, zipped(c, mixers, choose(places, routed, mlp(c, bias=bias))))
+
+
+@arch("solar_open")
+def solar_open(c: Fields) -> Spec:
+    """Solar Open (SolarOpenForCausalLM): every layer routed, DeepSeek-V3's routing over grouped queries."""
+    part = attention(c, qkv_bias=c.flag("attention_bias"), o_bias=False)
+    neutral(c, first_k_dense_replace=0, use_qk_norm=False, num_nextn_predict_layers=0)
+    return stack(c, part, moe(c, "n_routed_experts", shared=shared_width(c), correction=True))
+
+
+@arch("jetmoe")
+def jetmoe(c: Fields) -> Spec:
+    """JetMoE (arXiv:2404.07413): experts for query and output projections too; keys and values are shared."""
+    routed = moe(c, "num_local_experts", "intermediate_size")
+    kv, fire, size = c.int("num_key_value_heads"), routed.per_token or 1, width(c)
+    part = attention(c, bias=False, heads=kv * fire, kv_heads=kv, head_dim=c.int("kv_channels"))
+    choice = (
+        Tensor("router.weight", (routed.experts, size), "router"),
+        Tensor("experts.bias", (size,), "attention", "bias"),
+    )
+    part = replace(part, experts=routed.experts, per_token=fire, extra=choice)
+    bias = Tensor("experts.bias", (size,), "experts", "bias")
+    return stack(c, part, replace(routed, extra=(*routed.extra, bias)))

@@ -146,17 +146,28 @@ def gemma4_experts(c: Fields) -> tuple[Part, ...]:
 @arch("gemma4_text")
 def gemma4(c: Fields) -> Spec:
     """Gemma 4 (Gemma4ForCausalLM): five sliding layers to one full with wider heads, optional experts and inputs."""
+    size = c.opt_int("hidden_size_per_layer_input")
+    extra: tuple[Part, ...] = (layer_gate(c, size),) if size else ()
+    extra += gemma4_experts(c) if c.flag("enable_moe_block") else ()
+    c.touch("num_experts", "top_k_experts", "moe_intermediate_size", "vocab_size_per_layer_input")
+    return gemma4_stack(c, extra, layer_inputs(c, size) if size else ())
+
+
+@arch("gemma4_unified_text")
+def gemma4_unified(c: Fields) -> Spec:
+    """The language model of Gemma 4 without encoders (Gemma4UnifiedForCausalLM): no experts, no per-layer inputs."""
+    return gemma4_stack(c, (), ())
+
+
+def gemma4_stack(c: Fields, extra: tuple[Part, ...], inputs: tuple[Part, ...]) -> Spec:
+    """Gemma 4's layers: four norms and a stored scale each, MLPs twice as wide where keys and values are shared."""
     kinds = layer_types(c, every(6))
     kinds = (*kinds[:-1], "full_attention") if kinds else kinds
-    size = c.opt_int("hidden_size_per_layer_input")
-    extra: tuple[Part, ...] = (Bag((Tensor("layer_scalar", (1,), "other", "buffer"),)),)
-    extra += (layer_gate(c, size),) if size else ()
-    extra += gemma4_experts(c) if c.flag("enable_moe_block") else ()
-    c.touch("num_experts", "top_k_experts", "moe_intermediate_size")
+    extra = (Bag((Tensor("layer_scalar", (1,), "other", "buffer"),)), *extra)
     dense = mlp(c)
     wide = mlp(c, 2 * dense.inner) if c.flag("use_double_wide_mlp") else dense
     mixers = gemma4_mixers(c, kinds)
     made: dict[Attention, Layer] = {}
     for part in mixers:
         made.setdefault(part, block(part, wide if part.shares_kv else dense, 4, width=width(c), extra=extra))
-    return decoder(c, [made[part] for part in mixers], extra=layer_inputs(c, size) if size else ())
+    return decoder(c, [made[part] for part in mixers], extra=inputs)

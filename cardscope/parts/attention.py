@@ -52,12 +52,20 @@ class Attention:
     """One projection serves keys and values; both are cached, for only keys are rotated (Gemma 4)."""
     o_width: int | None = None
     """Width that the output projection reads, where it is not heads·v_head_dim."""
+    index_dim: int = 0
+    """Width of the key that a sparse-attention indexer caches for each token (its weights are in `extra`)."""
+    constant: tuple[tuple[int, str | None], ...] = ()
+    """State of short convolutions around it, kept beside the cache: (elements, dtype)."""
+    experts: int = 1
+    """Query and output projections to choose from, `per_token` of which serve a token (JetMoE)."""
+    per_token: int = 1
 
     @property
     def label(self) -> str:
         """Head grouping and window in words."""
         words = {"sliding": f"sliding {self.window:,}" if self.window else "sliding", "chunked": "chunked"}
-        name = words.get(self.kind, "full attention" if not self.cross else "cross attention")
+        full = "sparse attention" if self.index_dim else "full attention"
+        name = words.get(self.kind, "cross attention" if self.cross else full)
         shared = " on earlier keys and values" if self.shares_kv else ""
         return (name if "attention" in name else f"{name} attention") + shared
 
@@ -72,9 +80,9 @@ class Attention:
 
     def tensors(self) -> Iterator[Tensor]:
         """Projections, biases, query-key norms, gates and sinks."""
-        q, out = self.span(self.heads, self.head_dim), self.out_width or self.width
+        q = self.span(self.heads, self.head_dim) // self.per_token
         rows = q * 2 if self.gate == "element" else q
-        yield from linear("q", rows, self.width, "attention", bias=self.q_bias)
+        yield from self._chosen("q", rows, self.width, bias=self.q_bias)
         if not self.shares_kv:
             source = self.kv_width or self.width
             yield from linear("k", self.span(self.kv_heads, self.head_dim), source, "attention", bias=self.k_bias)
@@ -82,7 +90,8 @@ class Attention:
                 v_source = self.v_width or source
                 yield from linear("v", self.span(self.kv_heads, self.v_dim), v_source, "attention", bias=self.v_bias)
         values = self.span(self.heads, self.v_dim)
-        yield from linear("o", out, self.o_width or values, "attention", bias=self.o_bias)
+        out, read = self.out_width or self.width, (self.o_width or values) // self.per_token
+        yield from self._chosen("o", out, read, bias=self.o_bias)
         if self.gate in {"head", "apart"}:
             rows = self.heads if self.gate == "head" else values
             yield from linear("gate", rows, self.width, "attention")
@@ -90,6 +99,10 @@ class Attention:
         if self.sinks:
             yield Tensor("sinks", (self.heads,), "attention", "other")
         yield from self.extra
+
+    def _chosen(self, name: str, rows: int, columns: int, *, bias: bool) -> Iterator[Tensor]:
+        for tensor in linear(name, rows, columns, "attention", bias=bias):
+            yield tensor._replace(copies=self.experts, active=self.per_token)
 
     def _norms(self) -> Iterator[Tensor]:
         if self.qk_norm is None:
@@ -108,7 +121,8 @@ class Attention:
         if self.cross:
             return State("none", per_source_token=size)
         multi_head = self.span(self.heads, self.head_dim) + self.span(self.heads, self.v_dim)
-        return State(self.kind, size, multi_head, self.window)
+        extra = self.index_dim
+        return State(self.kind, size + extra, multi_head + extra, self.window, self.constant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +146,8 @@ class LatentAttention:
     window: int | None = None
     index_dim: int = 0
     """Width of the key that a sparse-attention indexer caches for each token (its weights are in `extra`)."""
+    gated: bool = False
+    """The queries' up-projection reads the latent twice as wide and gates the values too (A.X K2)."""
 
     @property
     def label(self) -> str:
@@ -155,7 +171,8 @@ class LatentAttention:
         if self.q_rank:
             yield from linear("q_a", self.q_rank, self.width, "attention", bias=self.bias)
             yield from norm("q_a_norm", self.q_rank)
-            yield from linear("q_b", q, self.q_rank, "attention", bias=self.q_bias)
+            rows, columns = (q + self.heads * self.v_dim, 2 * self.q_rank) if self.gated else (q, self.q_rank)
+            yield from linear("q_b", rows, columns, "attention", bias=self.q_bias)
         else:
             yield from linear("q", q, self.width, "attention", bias=self.q_bias)
         yield from linear("kv_a", self.kv_rank + self.rope_dim, self.width, "attention", bias=self.bias)

@@ -74,20 +74,26 @@ class Moe:
     expert_width: int | None = None
     """Width the experts work in, where it is not the layer's (latent experts)."""
     extra: tuple[Tensor, ...] = ()
+    idle: int = 0
+    """Further experts that hand their input on; transformers allocates gate and up for them, which nothing reads."""
+    scores: int | None = None
+    """Rows of the router where they are not one for each expert (product keys)."""
 
     label = "routed"
 
     def tensors(self) -> Iterator[Tensor]:
         """Router (experts, width), each expert's matrices, the shared experts and their gate."""
-        yield Tensor("router.weight", (self.experts, self.width), "router")
+        rows = self.scores or self.experts + self.idle
+        yield Tensor("router.weight", (rows, self.width), "router")
         if self.router_bias:
-            yield Tensor("router.bias", (self.experts,), "router", "bias")
+            yield Tensor("router.bias", (rows,), "router", "bias")
         if self.correction:
             kind: Kind = "bias" if self.correction_is_parameter else "buffer"
-            yield Tensor("router.correction", (self.experts,), "router", kind)
+            yield Tensor("router.correction", (rows,), "router", kind)
         width = self.expert_width or self.width
         for part in Mlp(width, self.inner, self.gated, self.up_bias, self.down_bias, "experts").tensors():
-            yield part._replace(name=f"experts.{part.name}", copies=self.experts, active=self.per_token)
+            copies = self.experts + (0 if part.name.startswith("down") else self.idle)
+            yield part._replace(name=f"experts.{part.name}", copies=copies, active=self.per_token)
         if self.shared:
             block = Mlp(self.width, self.shared, self.shared_gated, self.shared_bias, self.shared_bias, "experts")
             yield from (part._replace(name=f"shared.{part.name}") for part in block.tensors())

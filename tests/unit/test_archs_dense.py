@@ -140,6 +140,46 @@ def test_a_list_of_the_wrong_length_names_the_key_and_what_to_set():
     assert "num_hidden_layers" in (caught.value.hint or "")
 
 
+def test_experts_that_do_nothing_are_counted_as_transformers_allocates_them_and_said_so():
+    base = {"model_type": "longcat_flash", "num_layers": 2, "n_routed_experts": 8, "moe_topk": 4}
+    with_idle, without = (open_config({**base, "zero_expert_num": count}) for count in (4, 0))
+    more = take(interpret(with_idle)).parameters - take(interpret(without)).parameters
+    assert more == 2 * 4 * (2 * 2048 * 6144 + 6144)  # gate and up, and a row of the router
+    assert [notice.code for notice in with_idle.log.notices] == ["CS117"]
+    assert without.log.notices == []
+
+
+def test_nested_cycles_cache_each_run_of_a_stack_but_store_it_once():
+    base = {"model_type": "hrm_text", "num_hidden_layers": 2, "H_cycles": 2, "L_cycles": 3}
+    once, cycled = (take(build({**base, "H_cycles": high})) for high in (1, 2))
+    assert once.parameters == cycled.parameters
+    runs = [sum(count for count, _ in inventory.states()) for inventory in (once, cycled)]
+    assert runs == [2 * (3 + 1), 2 * 2 * (3 + 1)]
+
+
+def test_routed_projections_fire_like_experts():
+    inventory = take(build({"model_type": "jetmoe"}))
+    chosen = [t for _, t in inventory.tensors() if t.name in {"q.weight", "o.weight"}]
+    assert {(t.shape, t.copies, t.active) for t in chosen} == {((2048, 2048), 8, 2)}
+
+
+def test_a_prompt_in_the_cache_is_constant_state():
+    (_, state), *_ = take(build({"model_type": "cpmant"})).states()
+    assert state.constant == ((2 * 32 * 32 * 128, None),)
+
+
+def test_gpt_keeps_no_cache():
+    assert list(take(build({"model_type": "openai-gpt"})).states()) == []
+
+
+def test_a_sparse_layer_caches_its_indexer_key_and_says_so():
+    config = {"model_type": "minimax_m3_vl_text", "num_hidden_layers": 2, "num_local_experts": 4}
+    spec = build({**config, "sparse_attention_config": {"sparse_attention_freq": [0, 1], "sparse_index_dim": 64}})
+    assert [layer.label for layer in spec.main.layers] == ["routed, full attention", "routed, sparse attention"]
+    full, sparse = (state.per_token for _, state in take(spec).states())
+    assert sparse - full == 64
+
+
 def test_a_window_pattern_may_be_spelled_in_letters():
     spec = build({**EXAONE_4, "sliding_window": 64, "sliding_window_pattern": "LLLG"})
     labels = [layer.label for layer in spec.main.layers[:4]]
