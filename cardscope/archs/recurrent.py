@@ -55,8 +55,9 @@ def mamba(c: Fields) -> Spec:
 
 @arch("mamba2")
 def mamba2(c: Fields) -> Spec:
-    """Mamba-2 (arXiv:2405.21060)."""
-    inner = inner_width(c)
+    """Mamba-2 (arXiv:2405.21060); unlike Mamba's, its mixer never asks for `intermediate_size`."""
+    inner = c.derive("intermediate_size", int(c.number("expand") * width(c)))
+    c.touch("intermediate_size")
     mixer = Mamba2(
         width(c),
         inner,

@@ -1,0 +1,61 @@
+"""A real model of a tiny config, run in bf16 on the CPU, and the bytes its cache holds afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from tests.oracle.meta import model_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+STEPS = 2
+CACHES = ("past_key_values", "cache_params", "state")
+
+
+def run(config: Mapping[str, object], tokens: int) -> object:
+    """The cache after `tokens` tokens: a prefill of all but the last few, then one token at a time."""
+    model_class, prepared = model_config(config)
+    prepared._attn_implementation = "eager"
+    # The grouped kernel wants widths in multiples of sixteen bytes.
+    prepared._experts_implementation = "eager"
+    torch.manual_seed(0)
+    # Tensors this small lose more to threads than they gain.
+    torch.set_num_threads(1)
+    model = model_class(prepared).to(torch.bfloat16).eval()
+    ids = torch.randint(4, 90, (1, tokens))
+    cache: dict[str, object] = {}
+    with torch.no_grad():
+        for piece in (ids[:, :-STEPS], *ids[:, -STEPS:].split(1, dim=1)):
+            output = model(input_ids=piece, use_cache=True, **cache)
+            name = next(name for name in CACHES if getattr(output, name, None) is not None)
+            cache = {name: output[name]}
+    return next(iter(cache.values()))
+
+
+def held(cache: object) -> int:
+    """Bytes of every number kept in a cache; counters and lengths are no numbers of the model's."""
+    return sum(each.numel() * each.element_size() for each in {id(each): each for each in _tensors(cache)}.values())
+
+
+def held_by_layer(cache: object) -> list[int]:
+    """The same for each layer of a transformers Cache."""
+    return [held(layer) for layer in cache.layers]  # type: ignore[attr-defined]
+
+
+def _tensors(value: object) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        if value.is_floating_point():
+            yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _tensors(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _tensors(each)
+    elif hasattr(value, "__dict__") and not isinstance(value, torch.dtype | torch.device | type):
+        for name, each in vars(value).items():
+            if name != "config":
+                yield from _tensors(each)
