@@ -22,6 +22,22 @@ MAX_INT: Final = 1 << 40
 MAX_LAYERS: Final = 10_000
 MAX_LIST: Final = 100_000
 
+SYNONYMS: Final = {
+    "n_layer": "num_hidden_layers",
+    "num_layers": "num_hidden_layers",
+    "n_head": "num_attention_heads",
+    "n_embd": "hidden_size",
+    "d_model": "hidden_size",
+    "d_inner": "intermediate_size",
+    "n_ctx": "max_position_embeddings",
+    "n_positions": "max_position_embeddings",
+    "seq_length": "max_position_embeddings",
+    "max_sequence_length": "max_position_embeddings",
+    "experts_per_token": "num_experts_per_tok",
+    "sliding_window_size": "sliding_window",
+}
+"""Another family's spelling → the standard one; harmless beside it as long as both say the same."""
+
 
 class _Absent(Enum):
     ABSENT = "absent"
@@ -309,16 +325,24 @@ class Fields:
         own = (
             self.prefix + key
             for key, value in self._data.items()
-            if key not in self._seen and not is_inert(key, self.model_type) and _structural(value)
+            if key not in self._seen and self._may_shape(key, value) and not is_inert(key, self.model_type)
         )
         return (*own, *(key for child in self._children.values() for key in child.unread()))
 
+    def _may_shape(self, key: str, value: object) -> bool:
+        """Whether an unread value could shape a tensor: empty, null, false and float values rarely can.
 
-def _structural(value: object) -> bool:
-    """Whether a value could shape a tensor: empty, null, false, float and string values rarely can."""
-    if value is None or value is False or isinstance(value, float):
-        return False
-    return not (isinstance(value, list | Mapping) and not value)
+        A string counts only where the class declares the key.  Another model family's spelling of a value that was
+        read (n_layer beside num_hidden_layers) counts only where the two differ.
+        """
+        if value is None or value is False or isinstance(value, float):
+            return False
+        if isinstance(value, list | Mapping) and not value:
+            return False
+        if isinstance(value, str) and self.known and key not in self._defaults:
+            return False
+        read = self.log.reads.get(self.prefix + SYNONYMS.get(key, ""))
+        return read is None or read.value != value
 
 
 def open_fields(data: Mapping[str, object], model_type: str, *, prefix: str = "", log: Log | None = None) -> Fields:

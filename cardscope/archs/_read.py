@@ -345,6 +345,10 @@ def labels(c: Fields) -> int:
 
 def task_head(c: Fields, kind: str, size: int, vocab: int, *, tied: bool, bias: bool = False) -> list[Part]:
     """The head of a decoder class (GenericForSequenceClassification and its like in transformers)."""
+    if kind != "causal_lm":
+        c.touch("tie_word_embeddings")
+    if kind in {"causal_lm", "base", "question_answering"}:
+        c.touch("num_labels", "id2label")
     if kind == "causal_lm":
         return [Head(vocab, size, bias, tied)]
     if kind == "sequence_classification":

@@ -12,8 +12,10 @@ from cardscope.parts.plain import Bag
 def dense_first(c: Fields, routed: Part, dense: Part) -> list[Part | None]:
     """The first `first_k_dense_replace` layers dense, the others routed."""
     first = c.int("first_k_dense_replace", 0, low=0)
-    if c.peek("moe_layer_freq") == 1:
-        c.touch("moe_layer_freq")
+    for key, harmless in (("moe_layer_freq", {1}), ("topk_method", {"greedy", "group_limited_greedy", "noaux_tc"})):
+        value = c.peek(key)
+        if isinstance(value, int | str) and value in harmless:
+            c.touch(key)
     return [dense if index < first else routed for index in range(c.layers())]
 
 
