@@ -22,21 +22,28 @@ def pytest_configure():
 
 @pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch):
-    """Fail a test that connects to, or looks up, anything beyond this machine."""
-    connect, lookup = socket.socket.connect, socket.getaddrinfo
+    """Fail a test that connects to, or looks up, anything beyond this machine, in whichever thread."""
+    connect, lookup, reached = socket.socket.connect, socket.getaddrinfo, []
+
+    def check(host):
+        name = host.decode() if isinstance(host, bytes) else host or ""
+        if name not in LOOPBACK:
+            reached.append(name)
+            raise OSError(f"tests may not reach {name}")
 
     def guarded_connect(self, address):
-        if isinstance(address, tuple) and address[0] not in LOOPBACK:
-            pytest.fail(f"a test tried to reach {address[0]}", pytrace=False)
+        check(address[0] if isinstance(address, tuple) else "")
         return connect(self, address)
 
     def guarded_lookup(host, *rest, **named):
-        if (host.decode() if isinstance(host, bytes) else host or "") not in LOOPBACK:
-            pytest.fail(f"a test tried to look up {host}", pytrace=False)
+        check(host)
         return lookup(host, *rest, **named)
 
     monkeypatch.setattr(socket.socket, "connect", guarded_connect)
     monkeypatch.setattr(socket, "getaddrinfo", guarded_lookup)
+    yield
+    if reached:
+        pytest.fail(f"a test tried to reach {', '.join(reached)}", pytrace=False)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -83,6 +84,40 @@ def read_commit(name: str, commit: str, file: str = "config.json") -> dict[str, 
         return strictjson.load(local.read(path, str(path)), str(path))
     except CardscopeError:
         return None
+
+
+def store(name: str, revision: str | None, commit: str, body: bytes, file: str = "config.json") -> None:
+    """Keep a fetched file where huggingface_hub would look for it; a cache that cannot be written is left.
+
+    The file is written into its snapshot itself, as huggingface_hub does where links are not to be had. The
+    reference is recorded when there is none, or when the one there leads to nothing but such a file: a full
+    download of an older commit stays what it is.
+    """
+    if not COMMIT.fullmatch(commit):
+        return
+    folder = repo_folder(name)
+    try:
+        _write(folder / "snapshots" / commit / file, body)
+        reference = folder.joinpath("refs", *(revision or "main").split("/"))
+        old = commit_of(folder, revision or "main")
+        if revision != commit and old != commit and (old is None or _holds_only(folder / "snapshots" / old, file)):
+            _write(reference, commit.encode())
+    except OSError:
+        return
+
+
+def _write(path: Path, body: bytes) -> None:
+    """Write by renaming, so that no reader sees half a file; the same bytes are not written again."""
+    if path.is_file() and path.stat().st_size == len(body) and path.read_bytes() == body:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    new.write_bytes(body)
+    new.replace(path)
+
+
+def _holds_only(folder: Path, file: str) -> bool:
+    return not folder.is_dir() or {path.name for path in folder.iterdir()} <= {file}
 
 
 def repo_folder(name: str) -> Path:

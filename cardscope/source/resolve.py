@@ -6,9 +6,10 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from os import PathLike, fspath
+from pathlib import Path
 
 from cardscope.errors import CardscopeError, Gated, NetworkError, NotFound, RateLimited, UsageError
-from cardscope.model import HubFacts, RawConfig
+from cardscope.model import RawConfig
 from cardscope.source import catalog, formula, local, shape, whatif, words
 
 Sets = Iterable[str | tuple[str, str]]
@@ -114,7 +115,11 @@ def _hub(word: words.Word, token: str | bool | None, offline: bool, refresh: boo
     try:
         return hub.load(word.target, word.revision, token=token, refresh=refresh)
     except Gated as error:
-        return _snapshot(word, error, error.facts)
+        return _gated(word, error)
+    except NotFound as error:
+        if Path(word.target).is_dir():
+            error.hint = f"for the folder of that name write ./{word.target}"
+        raise
     except (NetworkError, RateLimited) as error:
         if refresh:
             raise
@@ -139,7 +144,7 @@ def _offline(word: words.Word, *, by_option: bool) -> RawConfig:
     )
 
 
-def _unreached(word: words.Word, error: CardscopeError) -> RawConfig:
+def _unreached(word: words.Word, error: NetworkError | RateLimited) -> RawConfig:
     """The cache, then the catalogue, in place of a Hub that gave no answer; after a 429 only the cache."""
     from cardscope.source import cache
 
@@ -150,21 +155,23 @@ def _unreached(word: words.Word, error: CardscopeError) -> RawConfig:
     if found is not None:
         note = f"{error.message}: read from the cache at commit {(found.revision or '')[:12]}"
         return replace(found, notes=(note, *found.notes))
-    if isinstance(error, RateLimited):
-        raise error
-    return _snapshot(word, error, None)
+    entry = None if isinstance(error, RateLimited) else _entry(word)
+    if entry is not None:
+        note = f"{error.message}: used the bundled snapshot of {entry.date}; online, the live config is read"
+        return replace(catalog.raw(entry, word.target), notes=(note,))
+    if isinstance(error, NetworkError):
+        absent = _similar(word.target) or f"neither the cache nor the bundled catalogue has {word.target}"
+        error.hint = f"{error.hint}; {absent}" if error.hint else absent
+    raise error
 
 
-def _snapshot(word: words.Word, error: CardscopeError, facts: HubFacts | None) -> RawConfig:
-    """The bundled snapshot in place of what could not be read; the error itself where there is none."""
+def _gated(word: words.Word, error: Gated) -> RawConfig:
+    """The bundled snapshot with what the Hub tells anyone, in place of a config that needs a licence."""
     entry = _entry(word)
     if entry is None:
-        if isinstance(error, NetworkError) and (similar := _similar(word.target)):
-            error.hint = f"{error.hint}; {similar}" if error.hint else similar
         raise error
-    live = error.hint or "run it again when the Hub answers"
-    note = f"{error.message}: used the bundled snapshot of {entry.date}; for the live config, {live}"
-    return replace(catalog.raw(entry, word.target), hub=facts, notes=(note,))
+    note = f"{word.target} is gated: used the bundled snapshot of {entry.date}; for the live config, {error.hint}"
+    return replace(catalog.raw(entry, word.target), hub=error.facts, notes=(note,))
 
 
 def _entry(word: words.Word) -> catalog.CatalogEntry | None:
@@ -175,8 +182,3 @@ def _entry(word: words.Word) -> catalog.CatalogEntry | None:
 def _similar(name: str) -> str | None:
     near = catalog.nearest(name)
     return f"the bundled catalogue has {', '.join(near)}" if near else None
-
-
-def not_found(name: str, message: str, hint: str | None = None) -> NotFound:
-    """NotFound with the nearest known names as its hint."""
-    return NotFound(message, hint=hint or _similar(name))

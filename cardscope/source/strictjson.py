@@ -37,8 +37,8 @@ class _RefusedError(ValueError):
     """Raised from inside the parser; `load` adds the place."""
 
 
-def load(data: bytes, where: str, *, cap: int = MAX_CONFIG) -> dict[str, object]:
-    """Parse one JSON object; `where` names it in errors.
+def load(data: bytes, where: str, *, cap: int = MAX_CONFIG, longest: int = MAX_STRING) -> dict[str, object]:
+    """Parse one JSON object of at most `cap` bytes and strings of `longest` characters; `where` names it.
 
     Raises TooLarge when a cap is passed, and NotAConfig when the bytes are not one JSON object.
     """
@@ -50,7 +50,7 @@ def load(data: bytes, where: str, *, cap: int = MAX_CONFIG) -> dict[str, object]
             f"{where} holds {_kind(value)}, not an object",
             hint="a config.json starts with { and holds named fields",
         )
-    _check_strings(value, data, where)
+    _check_strings(value, data, where, longest)
     return value
 
 
@@ -66,9 +66,9 @@ def value(text: str, where: str) -> object:
 
 def too_large(where: str, size: int | None, cap: int) -> NoReturn:
     """Raise TooLarge for something of `size` bytes, None when it is only known to pass the cap."""
-    held = f"{size:,} bytes" if size is not None else f"more than {cap:,} bytes"
+    held = f"{size:,} bytes long" if size is not None else f"longer than {cap:,} bytes"
     raise TooLarge(
-        f"{where} holds {held}, more than any config ({cap:,})",
+        f"{where} is {held}; at most {cap:,} are read",
         hint="a config.json is a few kilobytes; check which file this is",
     )
 
@@ -121,9 +121,9 @@ def _check_shape(data: bytes, where: str) -> None:
             )
 
 
-def _check_strings(value: object, data: bytes, where: str) -> None:
+def _check_strings(value: object, data: bytes, where: str, longest: int = MAX_STRING) -> None:
     """Refuse very long strings and broken Unicode escapes; skipped where the bytes cannot hold any."""
-    if len(data) <= MAX_STRING and b"\\ud" not in data and b"\\uD" not in data:
+    if len(data) <= longest and b"\\ud" not in data and b"\\uD" not in data:
         return
     pending = [value]
     while pending:
@@ -134,7 +134,7 @@ def _check_strings(value: object, data: bytes, where: str) -> None:
         elif isinstance(item, list):
             pending += item
         elif isinstance(item, str):
-            if len(item) > MAX_STRING:
+            if len(item) > longest:
                 raise TooLarge(f"{where} holds a string of {len(item):,} characters", hint="check which file this is")
             if any("\ud800" <= c <= "\udfff" for c in item):
                 raise NotAConfig(f"{where} holds a broken Unicode escape", hint="save it as UTF-8 JSON")

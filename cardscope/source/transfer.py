@@ -1,0 +1,179 @@
+"""One GET through huggingface_hub's session, bounded in time and in bytes.
+
+The request runs in a daemon thread, because a name that does not resolve and an address that swallows packets
+are waited for inside the system, where no client timeout reaches. The caller stops waiting at its deadline.
+Nothing is retried: huggingface_hub's own download helper keeps trying for 23 s.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+from cardscope.errors import NetworkError, UsageError
+from cardscope.source import strictjson
+
+T = TypeVar("T")
+
+
+class Patience(NamedTuple):
+    """Seconds until the first byte of an answer, and until the last."""
+
+    first: float = 2.5
+    total: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: status, headers with lower-case names, and the body of a 200 (otherwise unread)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class _Box:
+    """What the thread leaves for its caller."""
+
+    started: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)
+    abandoned: bool = False
+    size: int = 0
+    answer: Answer | None = None
+    error: BaseException | None = None
+
+
+class _OverCapError(Exception):
+    """The body is larger than its cap; holds the size announced, None when it was only found out."""
+
+
+def get(
+    session: Any, url: str, headers: Mapping[str, str], *, cap: int, what: str, patience: Patience, begun: float
+) -> Answer:
+    """Fetch `url`; `what` names it in errors, and `begun` is when (time.monotonic) the conversation began.
+
+    Both waits of `patience` count from `begun`, because the seconds that imports took are the user's as well;
+    a later request of a conversation has at least half of `patience.first`. Raises NetworkError when no answer
+    comes, comes too slowly, or is cut off; TooLarge past `cap` bytes.
+    """
+    box = _Box()
+    arguments = (session, url, {**headers, "Accept-Encoding": "gzip"}, cap, patience.total, box)
+    spent = time.monotonic() - begun
+    threading.Thread(target=_work, args=arguments, daemon=True).start()
+    host = _host(url)
+    if not box.started.wait(max(patience.first - spent, patience.first / 2)):
+        box.abandoned = True
+        hint = "check the connection; HF_HUB_ETAG_TIMEOUT=10 waits longer"
+        raise NetworkError(f"{host} did not answer within {patience.first:g} s", hint=hint)
+    if not box.done.wait(max(0.0, begun + patience.total - time.monotonic())):
+        box.abandoned = True
+        raise NetworkError(
+            f"{host} is too slow: {box.size:,} bytes of {what} in {patience.total:g} s", hint="try again later"
+        )
+    if box.answer is not None:
+        return box.answer
+    if isinstance(box.error, _OverCapError):
+        strictjson.too_large(what, box.error.args[0], cap)
+    raise _explain(box.error, host, what) from box.error
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """The value of `work()`, run in a thread that is waited for so long; NetworkError when it is not done."""
+    box: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            box.append(work())
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    if not box:
+        raise NetworkError(f"no answer within {seconds:g} s", hint="check the connection")
+    return box[0]
+
+
+def _work(session: Any, url: str, headers: dict[str, str], cap: int, timeout: float, box: _Box) -> None:
+    try:
+        with session.stream("GET", url, headers=headers, timeout=timeout) as response:
+            named = {key.lower(): value for key, value in response.headers.items()}
+            box.started.set()
+            body = b"".join(_chunks(response, named, cap, box)) if response.status_code == 200 else b""
+            box.answer = Answer(response.status_code, named, body)
+    except Exception as error:  # noqa: BLE001 - handed over to the caller, who explains it
+        box.error = error
+    finally:
+        box.started.set()
+        box.done.set()
+
+
+def _chunks(response: Any, headers: Mapping[str, str], cap: int, box: _Box) -> Iterator[bytes]:
+    """The decoded body; a compressed one is never unpacked past the cap."""
+    announced = headers.get("content-length", "")
+    if announced.isdecimal() and len(announced) < 20 and int(announced) > cap:
+        raise _OverCapError(int(announced))
+    inflate = None
+    if headers.get("content-encoding", "identity") != "identity":
+        import zlib
+
+        inflate = zlib.decompressobj(31)
+    for raw in response.iter_raw():
+        if box.abandoned:
+            return
+        chunk = raw if inflate is None else inflate.decompress(raw, cap + 1 - box.size)
+        box.size += len(chunk)
+        if box.size > cap:
+            raise _OverCapError(None)
+        yield chunk
+    if inflate is not None and not inflate.eof:
+        raise EOFError
+
+
+def _explain(error: BaseException | None, host: str, what: str) -> Exception:
+    """One sentence for what went wrong. The exception's own text is never shown: it may hold a header."""
+    import socket
+    import ssl
+
+    chain: list[BaseException] = []
+    while error is not None and len(chain) < 10:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    names = " ".join(type(e).__name__ for e in chain)
+    check = "check the connection"
+    if any(isinstance(e, socket.gaierror) for e in chain):
+        return NetworkError(f"the name {host} does not resolve", hint=check)
+    if any(isinstance(e, ssl.SSLError) for e in chain):
+        return NetworkError(
+            f"{host} could not prove who it is (TLS)", hint="check the clock, the proxy and SSL_CERT_FILE"
+        )
+    if any(isinstance(e, ConnectionRefusedError) for e in chain):
+        return NetworkError(f"{host} refused the connection", hint=check)
+    if "LocalProtocolError" in names or "UnicodeEncodeError" in names:
+        return UsageError(
+            "the token cannot be sent: it holds a character no token has", hint="check HF_TOKEN or --token"
+        )
+    if "UnsupportedProtocol" in names or "InvalidURL" in names:
+        return UsageError(f"{host} is not an address", hint="HF_ENDPOINT is written https://host")
+    if "RemoteProtocolError" in names or "EOFError" in names or "ReadError" in names or "zlib" in names:
+        return NetworkError(f"{host} cut its answer off: {what} is incomplete", hint="try again")
+    kind = (
+        "timed out"
+        if "Timeout" in names
+        else "a redirect that leads nowhere"
+        if "Redirect" in names
+        else "no connection"
+    )
+    return NetworkError(f"{host} could not be reached: {kind}", hint=check)
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[2] or url[:80]
