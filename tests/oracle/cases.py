@@ -11,7 +11,7 @@ from tests.oracle import hints, spellings
 from tests.oracle.declared import keys_of, parts_of
 from tests.oracle.draw import draw
 from tests.oracle.knobs import HEAD_KEYS, KV_KEYS, TOKEN_IDS, WIDTH_KEYS
-from tests.oracle.meta import config_class
+from tests.oracle.meta import CAUSAL_LM_TYPES, classes_of, config_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ABSENT = spellings.ABSENT
 # How often a refused case is tried again from another draw before it counts as refused.
 TRIES = 4
+RANDOM_TRIES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,12 @@ class Case:
 
 
 def cases(model_type: str, seeds: int = 20) -> Iterator[Case]:
-    """Every case of a type, the cheapest to understand first."""
+    """Every legal case of a type, the cheapest to understand first."""
+    illegal = hints.ILLEGAL.get(model_type, {})
+    yield from (case for case in _all(model_type, seeds) if case.name not in illegal)
+
+
+def _all(model_type: str, seeds: int) -> Iterator[Case]:
     yield Case("default", lambda _: default(model_type), 1)
     yield Case("perturbed", lambda n: perturbed(model_type, n))
     for tied in (True, False):
@@ -46,23 +52,31 @@ def cases(model_type: str, seeds: int = 20) -> Iterator[Case]:
     yield from _removed(model_type)
     yield from _nulled(model_type)
     yield from _spelled(model_type)
+    for name in classes_of(model_type)[1:]:
+        yield _changed(model_type, f"class:{name}", lambda c, name=name: {**c, "architectures": [name]})
     for seed in range(seeds):
-        yield Case(f"random{seed}", lambda n, seed=seed: loose(model_type, seed + 1000 * n))
+        yield Case(f"random{seed}", lambda n, seed=seed: loose(model_type, seed + 1000 * n), RANDOM_TRIES)
 
 
 def default(model_type: str) -> Config:
     """Nothing but the model type; for a type that does not build so, the fewest facts of a real config."""
-    return {"model_type": model_type, **copy.deepcopy(hints.SEEDS.get(model_type, {}))}
+    return {**named(model_type), **copy.deepcopy(hints.SEEDS.get(model_type, {}))}
+
+
+def named(model_type: str) -> Config:
+    """The model type, and the class to build where transformers has no causal-LM class for the type."""
+    classes = () if model_type in CAUSAL_LM_TYPES else classes_of(model_type)
+    return {"model_type": model_type, **({"architectures": [classes[0]]} if classes else {})}
 
 
 def perturbed(model_type: str, attempt: int = 0) -> Config:
     """Every dimension off its default and different from the others."""
-    return {"model_type": model_type, **draw(model_type, f"perturbed{attempt}", distinct=True)}
+    return {**named(model_type), **draw(model_type, f"perturbed{attempt}", distinct=True)}
 
 
 def loose(model_type: str, seed: int) -> Config:
     """Any legal values: booleans and words at random, some optional keys absent or null."""
-    config = {"model_type": model_type, **draw(model_type, f"random{seed}", distinct=False)}
+    config = {**named(model_type), **draw(model_type, f"random{seed}", distinct=False)}
     rng = random.Random(f"{model_type}:loose{seed}")
     for path, key in slots(model_type):
         if key.default is None and get(config, path) is not None and rng.random() < 0.25:

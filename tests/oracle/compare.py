@@ -29,7 +29,8 @@ OUTSIDE = "outside the layers"
 class Verdict:
     """What cardscope made of a config that transformers builds.
 
-    `state`: exact, wrong (flagged when the declaration itself reports keys it did not read) or not modelled.
+    `state`: exact, wrong (flagged when the declaration itself reports keys it did not read) or declined (it says that
+    the type or the class is not modelled).
     """
 
     state: str
@@ -48,9 +49,10 @@ def judge(config: Mapping[str, object], built: Built) -> Verdict:
     try:
         inventory = take(interpret(fields))
     except NotModelled as error:
-        return Verdict("not modelled", why=(str(error),))
+        return Verdict("declined", why=(str(error),))
     except CardscopeError as error:
-        return Verdict("wrong", why=(f"cardscope refuses: {error}",), flagged=True)
+        state = "declined" if "not modelled" in str(error) else "wrong"
+        return Verdict(state, why=(f"cardscope refuses: {error}",), flagged=True)
     except Exception as error:  # noqa: BLE001 - a crash is a finding like any other
         return Verdict("wrong", why=(f"cardscope crashes: {type(error).__name__}: {error}",))
     flagged = bool(fields.unread())

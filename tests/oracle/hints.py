@@ -294,6 +294,21 @@ SEEDS: dict[str, dict[str, object]] = {
     "reformer": {"is_decoder": True},
 }
 
+# Cases that transformers builds though they contradict themselves; no count of them can be right.
+ILLEGAL: dict[str, dict[str, str]] = {
+    "dbrx": {
+        "without:d_model": "the heads of attn_config do not divide the default's",
+        "without:n_heads": "the key/value heads do not divide the default heads",
+        "alias:hidden_size": "the experts take their width before the alias is followed",
+    },
+    "hunyuan_v1_moe": {"without:num_experts": "more experts fire than there are"},
+    "laguna": {
+        "without:num_attention_heads": "heads per layer fall back too",
+        "without:num_key_value_heads": "the default does not divide the heads per layer",
+        "spelled:kv heads = heads": "does not divide the heads per layer",
+    },
+}
+
 PARTS_LEFT_ALONE: dict[str, tuple[str, ...]] = {}
 
 __all__ = ["FIXED", "KINDS", "PARTS_LEFT_ALONE", "POSITIONS", "RANKS", "RULES", "SEEDS", "kinds_of"]

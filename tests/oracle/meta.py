@@ -21,6 +21,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import transformers
 from accelerate import init_empty_weights
+from transformers.models.auto import modeling_auto
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -45,6 +46,28 @@ class Built:
 
 
 CAUSAL_LM_TYPES: tuple[str, ...] = tuple(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+
+# Where a type has no causal-LM class, the first class it has in these tables stands for it.
+FIRST_TABLES = (
+    "CAUSAL_LM",
+    "MASKED_LM",
+    "SEQ_TO_SEQ_CAUSAL_LM",
+    "SPEECH_SEQ_2_SEQ",
+    "IMAGE_TEXT_TO_TEXT",
+    "PRETRAINING",
+)
+
+
+@cache
+def classes_of(model_type: str) -> tuple[str, ...]:
+    """Every model class that transformers' tables name for a type, the one that stands for it first."""
+    tables = [name for name in vars(modeling_auto) if name.startswith("MODEL_") and name.endswith("_MAPPING_NAMES")]
+    first = [f"MODEL_FOR_{name}_MAPPING_NAMES" for name in FIRST_TABLES]
+    found: dict[str, None] = {}
+    for table in [*first, *tables]:
+        named = getattr(modeling_auto, table).get(model_type, ())
+        found.update(dict.fromkeys([named] if isinstance(named, str) else named))
+    return tuple(found)
 
 
 @cache

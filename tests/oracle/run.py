@@ -15,10 +15,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cardscope.archs import find
+from cardscope.archs import declared_types, find
 from tests.oracle.cases import cases
 from tests.oracle.compare import judge
-from tests.oracle.meta import CAUSAL_LM_TYPES, Refused, build
+from tests.oracle.meta import CAUSAL_LM_TYPES, Refused, build, classes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tests.oracle.cases import Case
     from tests.oracle.compare import Verdict
     from tests.oracle.meta import Built
+
+DECLARED = tuple(name for name in declared_types() if classes_of(name))
 
 
 @dataclass(slots=True)
@@ -38,7 +40,13 @@ class Row:
     tries: int = 0
     wrong: dict[str, tuple[Verdict, dict[str, object]]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    declined: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+
+    @property
+    def clean(self) -> bool:
+        """Whether cardscope counted, and counted right, wherever it did not decline."""
+        return not self.wrong and self.exact > 0
 
 
 def settle(case: Case) -> tuple[dict[str, object], Built, int] | Refused:
@@ -71,6 +79,8 @@ def sweep(model_type: str, seeds: int = 20, only: str = "", verdict: Callable[..
         judged = verdict(config, built) if verdict else None
         if judged and judged.exact:
             row.exact += 1
+        elif judged and judged.state == "declined":
+            row.declined[case.name] = judged.why[0]
         elif judged:
             row.wrong[case.name] = (judged, config)
     row.seconds = time.perf_counter() - begun
@@ -80,7 +90,10 @@ def sweep(model_type: str, seeds: int = 20, only: str = "", verdict: Callable[..
 def table_line(row: Row, *, judged: bool) -> str:
     """One type, one line."""
     silent = sum(not verdict.flagged for verdict, _ in row.wrong.values())
-    told = f"exact {row.exact:3}/{row.built:<3} wrong {len(row.wrong):3} (silent {silent})" if judged else ""
+    told = (
+        f"exact {row.exact:3}/{row.built:<3} declined {len(row.declined):2} wrong {len(row.wrong):3}" if judged else ""
+    )
+    told += f" ({silent} silent)" if silent else ""
     kinds = Counter(name.split(":")[0].rstrip("0123456789") for name in row.refused)
     refused = " ".join(f"{kind}×{count}" for kind, count in kinds.items())
     told = told or f"built {row.built:3}"
@@ -101,6 +114,7 @@ def details(row: Row, most: int, *, configs: bool, reasons: bool) -> list[str]:
     if len(alike) > most:
         lines.append(f"    … {len(alike) - most} more kinds of difference")
     if reasons:
+        lines += [f"    declined {name:43} {reason}" for name, reason in row.declined.items()]
         lines += [f"    refused {name:44} {reason}" for name, reason in row.refused.items()]
     return lines
 
@@ -126,24 +140,26 @@ def main(arguments: list[str] | None = None) -> int:
     gc.freeze()
     begun = time.perf_counter()
     rows = []
-    for model_type in options.types or CAUSAL_LM_TYPES:
-        modelled = find(model_type) is not None
-        if options.declared and not modelled:
-            continue
-        judged = modelled and not options.only_build
+    for model_type in options.types or (DECLARED if options.declared else CAUSAL_LM_TYPES):
+        judged = find(model_type) is not None and not options.only_build
         row = sweep(model_type, options.seeds, options.case, judge if judged else None)
         rows.append(row)
         print(table_line(row, judged=judged), flush=True)
         for line in details(row, options.most, configs=options.configs, reasons=options.verbose):
             print(line)
-    wrong = sum(len(row.wrong) for row in rows)
-    print(
-        f"{len(rows)} types, {sum(row.built for row in rows)} cases built: {sum(row.exact for row in rows)} exact, "
-        f"{wrong} wrong; {sum(len(row.refused) for row in rows)} refused by transformers; "
-        f"{sum(not row.wrong and row.exact > 0 for row in rows)} types exact in all; "
-        f"{time.perf_counter() - begun:.1f}s"
+    print(summary(rows, time.perf_counter() - begun))
+    return int(any(row.wrong for row in rows))
+
+
+def summary(rows: list[Row], seconds: float) -> str:
+    """The whole sweep in one line."""
+    built, exact = sum(row.built for row in rows), sum(row.exact for row in rows)
+    declined, wrong = sum(len(row.declined) for row in rows), sum(len(row.wrong) for row in rows)
+    refused, clean = sum(len(row.refused) for row in rows), sum(row.clean for row in rows)
+    return (
+        f"{len(rows)} types ({clean} exact in all), {built} cases built: {exact} exact, {declined} declined, "
+        f"{wrong} wrong; {refused} refused by transformers; {seconds:.1f}s"
     )
-    return int(wrong > 0)
 
 
 if __name__ == "__main__":
