@@ -19,6 +19,7 @@ RULES: Final[Mapping[str, tuple[Severity, str]]] = {
     "CS115": ("warning", "two spellings of one key disagree"),
     "CS116": ("info", "no class is named and the type has no causal-LM class: the base model is counted"),
     "CS117": ("info", "transformers allocates tensors that the model never uses"),
+    "CS118": ("info", "the class ties a head that the file says is not tied"),
     "CS201": ("error", "the analytic count differs from the exact count"),
     "CS202": ("warning", "the Hub's total is not explained by the config"),
 }

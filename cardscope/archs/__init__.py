@@ -23,6 +23,8 @@ FAMILIES = (
     "delta",
     "encoder",
     "encoder_variants",
+    "seq2seq",
+    "bart",
     "mixed",
     "elders",
 )

@@ -17,7 +17,15 @@ from cardscope.parts import LAYER, Bag, Head, Part, Tensor, project
 Builder = Callable[[Fields], tuple[Part, ...]]
 Heads = Mapping[str, tuple[Builder, ...]]
 
-LANGUAGE_MODELS = ("ForCausalLM", "LMHeadModel", "Decoder", "ForMaskedLM", "ForPreTraining")
+LANGUAGE_MODELS = (
+    "ForCausalLM",
+    "LMHeadModel",
+    "Decoder",
+    "ForMaskedLM",
+    "ForPreTraining",
+    "ForConditionalGeneration",
+    "MTModel",
+)
 """Endings of classes whose head may share the embedding's tensor."""
 
 
@@ -93,9 +101,10 @@ def classifier(c: Fields) -> tuple[Part, ...]:
     return (Head(labels(c), width(c), bias=True, name="classifier"),)
 
 
-def deep_classifier(c: Fields) -> tuple[Part, ...]:
-    """A dense layer, then one row for each label (RobertaClassificationHead)."""
-    return (dense("classifier.dense", width(c)), *classifier(c))
+def deep_classifier(c: Fields, default: int = 2) -> tuple[Part, ...]:
+    """A dense layer, then one row for each label (RobertaClassificationHead); `default` labels where none are named."""
+    out = Head(labels(c, default), width(c), bias=True, name="classifier")
+    return (dense("classifier.dense", width(c)), out)
 
 
 def span(c: Fields) -> tuple[Part, ...]:

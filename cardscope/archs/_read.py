@@ -334,13 +334,13 @@ def head_class(c: Fields) -> str:
     )
 
 
-def labels(c: Fields) -> int:
-    """Number of labels of a classification head: num_labels, else the length of id2label, else 2."""
+def labels(c: Fields, default: int = 2) -> int:
+    """Number of labels of a classification head: num_labels, else the length of id2label, else `default`."""
     count = c.peek("num_labels")
     if isinstance(count, int):
         return c.int("num_labels")
     names = c.raw("id2label", None)
-    return c.derive("num_labels", len(names) if isinstance(names, dict) and names else 2)
+    return c.derive("num_labels", len(names) if isinstance(names, dict) and names else default)
 
 
 def task_head(c: Fields, kind: str, size: int, vocab: int, *, tied: bool, bias: bool = False) -> list[Part]:
