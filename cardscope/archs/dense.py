@@ -15,7 +15,6 @@ from cardscope.archs._read import (
     mlp,
     neutral,
     pick,
-    split_heads,
     stack,
     width,
     windowed,
@@ -36,7 +35,7 @@ def alternating(c: Fields, part: Attention, kinds: tuple[str, ...], norms: int =
 @arch("olmo3")
 def olmo3(c: Fields) -> Spec:
     """OLMo 3 (arXiv:2512.13961): OLMo 2 with three sliding layers to one full."""
-    part = attention(c, qk_norm="full", head_dim=split_heads(c, heads(c)))
+    part = attention(c, qk_norm="full")
     return alternating(c, part, layer_types(c, every(4)))
 
 

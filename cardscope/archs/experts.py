@@ -74,7 +74,7 @@ def minimax_m2(c: Fields) -> Spec:
 @arch("flex_olmo")
 def flex_olmo(c: Fields) -> Spec:
     """FlexOlmo (arXiv:2507.07024): OLMo 2 with experts that were trained apart."""
-    part = attention(c, qk_norm="full", head_dim=split_heads(c, heads(c)))
+    part = attention(c, qk_norm="full")
     return stack(c, part, moe(c, inner="intermediate_size"))
 
 

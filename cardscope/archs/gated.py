@@ -114,13 +114,13 @@ def gemma3(c: Fields) -> Spec:
 @arch("olmo")
 def olmo(c: Fields) -> Spec:
     """OLMo (arXiv:2402.00838): LayerNorm without parameters."""
-    return stack(c, attention(c, head_dim=split_heads(c, heads(c))), mlp(c), norm=BARE)
+    return stack(c, attention(c), mlp(c), norm=BARE)
 
 
 @arch("olmo2")
 def olmo2(c: Fields) -> Spec:
     """OLMo 2 (arXiv:2501.00656): norms after each block and over whole queries and keys."""
-    part = attention(c, qk_norm="full", head_dim=split_heads(c, heads(c)))
+    part = attention(c, qk_norm="full")
     return stack(c, part, mlp(c))
 
 
@@ -128,7 +128,7 @@ def olmo2(c: Fields) -> Spec:
 def cohere(c: Fields) -> Spec:
     """Command R: one norm with a gain a layer, optional norms of shape (heads, head_dim), tied head."""
     qk = "all-heads" if c.flag("use_qk_norm") else None
-    part = attention(c, qk_norm=qk, head_dim=split_heads(c, heads(c)))
+    part = attention(c, qk_norm=qk)
     return stack(c, part, mlp(c), norms=1)
 
 
@@ -136,8 +136,7 @@ def cohere(c: Fields) -> Spec:
 def cohere2(c: Fields) -> Spec:
     """Command R7B and A: three sliding layers to one full, one norm a layer."""
     kinds = layer_types(c, every(c.int("sliding_window_pattern", 4, low=0)))
-    part = attention(c, head_dim=split_heads(c, heads(c)))
-    c.touch("head_dim")
+    part = attention(c)
     mixers = pick(kinds, by_window(part, c.opt_int("sliding_window")))
     return decoder(c, zipped(c, mixers, [mlp(c)] * len(mixers), norms=1))
 
@@ -155,7 +154,7 @@ def smollm3(c: Fields) -> Spec:
         return "sliding_attention" if window and use and not rotary else "full_attention"
 
     kinds = layer_types(c, kind)
-    part = attention(c, head_dim=split_heads(c, heads(c)))
+    part = attention(c)
     mixers = pick(kinds, by_window(part, window))
     bias = c.flag("mlp_bias")
     return decoder(c, zipped(c, mixers, [mlp(c, bias=bias)] * len(mixers)))

@@ -9,12 +9,10 @@ from cardscope.archs._read import (
     attention,
     block,
     decoder,
-    heads,
     layer_types,
     mlp,
     moe,
     pick,
-    split_heads,
     width,
     zipped,
 )
@@ -96,7 +94,7 @@ def jamba(c: Fields) -> Spec:
         inner_norms=True,
         extra=act(c, "mixer"),
     )
-    part = attention(c, bias=False, qkv_bias=False, head_dim=split_heads(c, heads(c)))
+    part = attention(c, bias=False, qkv_bias=False)
     mixers: list[Part] = [part if here else mixer for here in periodic(c, "attn_layer", total)]
     places = periodic(c, "expert_layer", total)
     several = c.int("num_experts") > 1

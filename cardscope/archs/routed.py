@@ -70,6 +70,7 @@ def qwen3_moe(c: Fields) -> Spec:
 @arch("olmoe")
 def olmoe(c: Fields) -> Spec:
     """OLMoE (arXiv:2409.02060): norms over whole queries and keys."""
+    # Its norms span hidden_size whatever head_dim says, so a head_dim of its own cannot run and stays unread.
     part = attention(c, qk_norm="full", head_dim=split_heads(c, heads(c)))
     return stack(c, part, moe(c, inner="intermediate_size"))
 
@@ -77,7 +78,7 @@ def olmoe(c: Fields) -> Spec:
 @arch("granitemoe")
 def granitemoe(c: Fields) -> Spec:
     """Granite 3 mixtures: Granite's attention, experts of `intermediate_size`."""
-    part = attention(c, head_dim=split_heads(c, heads(c)))
+    part = attention(c)
     return stack(c, part, moe(c, "num_local_experts", "intermediate_size"))
 
 
