@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cardscope.inert import is_inert
 from tests.oracle import hints, spellings
 from tests.oracle.declared import keys_of, parts_of
 from tests.oracle.draw import draw
@@ -195,3 +196,12 @@ def _spelled(model_type: str) -> Iterator[Case]:
             yield Case(f"alias:{alias}", lambda n, a=alias, k=name: spellings.renamed(perturbed(model_type, n), k, a))
     for name, spell in spellings.of(model_type):
         yield Case(f"spelled:{name}", lambda n, s=spell: spellings.patched(perturbed(model_type, n), s))
+
+
+def keys_never_varied(model_type: str, seeds: int = 20) -> tuple[str, ...]:
+    """The declared keys that no case of a type sets, less those that the reviewed list calls inert."""
+    left = {path: key for path, key in slots(model_type) if not is_inert(key.name, model_type)}
+    for case in cases(model_type, seeds):
+        config = case.attempt(0)
+        left = {path: key for path, key in left.items() if get(config, path) in (None, key.default)}
+    return tuple(".".join(path) for path in left)

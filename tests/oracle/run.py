@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cardscope.archs import declared_types, find
-from tests.oracle.cases import cases
+from tests.oracle.cases import cases, keys_never_varied
 from tests.oracle.compare import judge
 from tests.oracle.meta import CAUSAL_LM_TYPES, Refused, build, classes_of
 
@@ -129,6 +129,7 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only-build", action="store_true", help="do not compare, only build")
     parser.add_argument("-n", "--most", type=int, default=6, help="kinds of difference shown for each type")
     parser.add_argument("-c", "--configs", action="store_true", help="print the config of each difference")
+    parser.add_argument("--never", action="store_true", help="list the keys that no case of a type varies")
     parser.add_argument("-v", "--verbose", action="store_true", help="say why each refused case was refused")
     return parser.parse_args(arguments)
 
@@ -145,6 +146,8 @@ def main(arguments: list[str] | None = None) -> int:
         row = sweep(model_type, options.seeds, options.case, judge if judged else None)
         rows.append(row)
         print(table_line(row, judged=judged), flush=True)
+        if options.never:
+            print(f"    never varied: {', '.join(keys_never_varied(model_type)) or 'none'}")
         for line in details(row, options.most, configs=options.configs, reasons=options.verbose):
             print(line)
     print(summary(rows, time.perf_counter() - begun))
