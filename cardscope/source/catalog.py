@@ -1,8 +1,10 @@
 """The bundled catalogue: facts about well-known models, for when the Hub cannot be asked.
 
-`cardscope/data/catalog.jsonl` holds one model a line: id, aliases, date and source of the facts, a total with
-its source, and the fields of config.json. A line is found by a search through the bytes and only that line is
-parsed, so a look-up costs the same however long the file grows.
+`cardscope/data/catalog.jsonl` holds one model a line: id, aliases, the day (or the month) it was released, the source
+of the facts, a total with its source, and the fields of config.json that shape tensors, cache, context and precision.
+The total counts logical parameters; where a publisher's number holds more, `total_source` says what. A line is found
+by a search through the bytes and only that line is parsed, so a look-up costs the same however long the file grows.
+`tools/catalogue.py` adds and recounts entries.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ MAX_SUGGESTIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """One model as it was on `date`; `total` counts parameters as `total_source` does."""
+    """One model as it was released on `date` (YYYY-MM-DD, or YYYY-MM); `total` is confirmed by `total_source`."""
 
     id: str
     aliases: tuple[str, ...]
