@@ -208,14 +208,12 @@ def table(rows: Sequence[Row], help_seconds: float, peak: int, inspected: tuple[
         lines.append(
             f"| {row.what} | {row.ours:.3f} s | {row.peer} | {row.theirs:.3f} s | {ratio:.2f} | {row.target:.2f} |"
         )
+    call = "`inspect(config, exact=False, headers=False).to_dict()`"
     lines += [
         "",
         f"- `--help`: {help_seconds:.3f} s (target 0.15 s)",
         f"- peak memory of the light path: {peak / 1e6:.1f} MB (target 60 MB)",
-        (
-            f"- `inspect(config, exact=False, headers=False).to_dict()` over {count} distinct configs of the catalogue: "
-            f"median {middle:.2f} ms, worst {worst:.2f} ms (target 1 ms)"
-        ),
+        f"- {call} over {count} distinct configs: median {middle:.2f} ms, worst {worst:.2f} ms (target 1 ms)",
     ]
     return "\n".join(lines) + "\n"
 
