@@ -7,7 +7,7 @@ Only `hub` imports an HTTP client.
 
 from __future__ import annotations
 
-from cardscope.source.resolve import resolve
+from cardscope.source.resolve import begin, resolve
 from cardscope.source.words import Word, parse
 
-__all__ = ["Word", "parse", "resolve"]
+__all__ = ["Word", "begin", "parse", "resolve"]

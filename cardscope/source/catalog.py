@@ -37,6 +37,19 @@ class CatalogEntry:
     gated: bool
     config: Mapping[str, object]
 
+    def raw(self, asked: str) -> RawConfig:
+        """The entry as a source hands it on, under the name it was asked for by."""
+        names = (self.id, *self.aliases)
+        name = next((n for n in names if n.lower() == asked.lower()), self.id)
+        return RawConfig(
+            data=dict(self.config),
+            id=name,
+            source="catalog",
+            revision=self.revision,
+            fetched=self.date,
+            where=f"{name}, catalogue",
+        )
+
 
 def lookup(name: str) -> CatalogEntry | None:
     """The entry of a Hub id or one of its aliases, letter case aside."""
@@ -74,21 +87,6 @@ def nearest(name: str) -> tuple[str, ...]:
         if score >= 0.75 and low != wanted:
             scored.append((-score, found))
     return tuple(found for _, found in sorted(scored)[:MAX_SUGGESTIONS])
-
-
-def raw(entry: CatalogEntry, asked: str) -> RawConfig:
-    """The entry as a source hands it on; its note about being a snapshot is the caller's."""
-    name = (
-        entry.id if asked.lower() == entry.id.lower() else next(a for a in entry.aliases if a.lower() == asked.lower())
-    )
-    return RawConfig(
-        data=dict(entry.config),
-        id=name,
-        source="catalog",
-        revision=entry.revision,
-        fetched=entry.date,
-        where=f"{name}, catalogue",
-    )
 
 
 def _entry(line: Mapping[str, object]) -> CatalogEntry:

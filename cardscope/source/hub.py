@@ -18,7 +18,7 @@ from typing import Any
 
 from cardscope.errors import CardscopeError, NetworkError, UsageError
 from cardscope.model import HubFacts, RawConfig
-from cardscope.source import cache, huberrors, hubfacts, strictjson, transfer
+from cardscope.source import cache, hubfacts, strictjson, transfer
 from cardscope.source.transfer import Answer, Patience
 
 MAX_INFO = 30_000_000
@@ -141,6 +141,8 @@ def ask(client: Client, name: str, revision: str | None) -> HubFacts:
     at = f"/revision/{_quoted(revision)}" if revision else ""
     answer = client.get(f"/api/models/{name}{at}?blobs=true", MAX_INFO, f"the answer about {name}")
     if answer.status != 200:
+        from cardscope.source import huberrors
+
         huberrors.refuse(answer, client, name, revision)
     _check_not_a_page(answer, client)
     try:
@@ -157,6 +159,8 @@ def _fetch(client: Client, name: str, revision: str | None, facts: HubFacts) -> 
     where = f"the config.json of {name}"
     sizes = dict(facts.files)
     if sizes and "config.json" not in sizes:
+        from cardscope.source import huberrors
+
         huberrors.no_config(name, facts)
     announced = sizes.get("config.json")
     if announced is not None and announced > strictjson.MAX_CONFIG:
@@ -164,6 +168,8 @@ def _fetch(client: Client, name: str, revision: str | None, facts: HubFacts) -> 
     at = facts.commit or revision or "main"
     answer = client.get(f"/{name}/resolve/{_quoted(at)}/config.json", strictjson.MAX_CONFIG, where)
     if answer.status != 200:
+        from cardscope.source import huberrors
+
         huberrors.refuse(answer, client, name, revision, facts)
     _check_not_a_page(answer, client)
     data = strictjson.load(answer.body, where)

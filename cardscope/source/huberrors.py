@@ -24,7 +24,7 @@ def refuse(answer: Answer, client: Client, name: str, revision: str | None, fact
     code, message = (answer.headers.get(f"x-error-{part}", "") for part in ("code", "message"))
     if status == 429:
         _rate_limited(answer, host)
-    if code == "GatedRepo":
+    if code == "GatedRepo" or (status in (401, 403) and facts is not None and facts.gated):
         gated(client, name, facts)
     if code == "RevisionNotFound":
         asked = revision or "main"
@@ -84,7 +84,9 @@ def _no_repository(client: Client, name: str, host: str, *, forbidden: bool) -> 
     near = catalog.nearest(name)
     if forbidden:
         raise NotFound(f"{host} forbids access to {name}", hint="check what the token may read")
-    if near:
+    if catalog.lookup(name):
+        hint = "the bundled catalogue has it: --offline uses that"
+    elif near:
         hint = f"did you mean {' or '.join(near)}?"
     elif client.has_token:
         hint = "check the spelling, and that the token may read it"

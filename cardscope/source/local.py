@@ -10,7 +10,7 @@ from typing import BinaryIO, NoReturn
 
 from cardscope.errors import NotAConfig, NotFound, SourceError, UsageError
 from cardscope.model import RawConfig
-from cardscope.source import formula, strictjson
+from cardscope.source import strictjson
 from cardscope.source.words import local_path
 
 WEIGHTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".index.json")
@@ -32,9 +32,7 @@ def load(target: str) -> RawConfig:
         folder, file, where = path.parent, path, target
     if file.name.lower().endswith((".safetensors", ".gguf")):
         _weights_file(file, target)
-    data = strictjson.load(read(file, where), where)
-    if formula.is_native_meta(data):
-        data = formula.from_meta(data, where)
+    data = _native(strictjson.load(read(file, where), where), where)
     return RawConfig(data=data, id=target, source="file", where=where, folder=str(folder), files=weights(folder))
 
 
@@ -43,10 +41,17 @@ def load_stdin(stream: BinaryIO | None) -> RawConfig:
     where = "standard input"
     if stream is None:
         raise NotAConfig("standard input is closed", hint="pipe a config in: cardscope - < config.json")
-    data = strictjson.load(_read_capped(stream, where, strictjson.MAX_CONFIG), where)
-    if formula.is_native_meta(data):
-        data = formula.from_meta(data, where)
+    data = _native(strictjson.load(_read_capped(stream, where, strictjson.MAX_CONFIG), where), where)
     return RawConfig(data=data, id="-", source="stdin", where=where)
+
+
+def _native(data: dict[str, object], where: str) -> dict[str, object]:
+    """The config behind a nanochat meta_*.json; any other object as it is."""
+    if "model_config" not in data:
+        return data
+    from cardscope.source import formula
+
+    return formula.from_meta(data, where) if formula.is_native_meta(data) else data
 
 
 def read(path: Path, where: str, cap: int = strictjson.MAX_CONFIG) -> bytes:

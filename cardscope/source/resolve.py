@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cardscope.errors import CardscopeError, Gated, NetworkError, NotFound, RateLimited, UsageError
 from cardscope.model import RawConfig
-from cardscope.source import catalog, formula, local, shape, whatif, words
+from cardscope.source import shape, words
+
+if TYPE_CHECKING:
+    from cardscope.source.catalog import CatalogEntry
 
 Sets = Iterable[str | tuple[str, str]]
 """What-ifs: `KEY=VALUE` texts or (key, text of the value) pairs."""
@@ -50,10 +55,47 @@ def resolve(
     return _finish(found, edits)
 
 
+def begin(word: str | PathLike[str] | Mapping[str, object], **options: Any) -> Callable[[], RawConfig]:
+    """Start `resolve(word, **options)` and return what waits for its result, or raises its error.
+
+    A Hub id is asked for in a thread, so that a caller can import what it needs next while the network and the
+    TLS set-up take their time; anything else is resolved when it is waited for.
+    """
+    if not isinstance(word, str) or options.get("offline") or not _may_be_hub(word):
+        return lambda: resolve(word, **options)
+    box: list[RawConfig | Exception] = []
+
+    def run() -> None:
+        try:
+            box.append(resolve(word, **options))
+        except Exception as error:  # noqa: BLE001 - raised again where the result is waited for
+            box.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def wait() -> RawConfig:
+        thread.join()
+        if isinstance(box[0], Exception):
+            raise box[0]
+        return box[0]
+
+    return wait
+
+
+def _may_be_hub(word: str) -> bool:
+    try:
+        return words.parse(word).kind == "hub"
+    except CardscopeError:
+        return False
+
+
 def _finish(found: RawConfig, edits: tuple[tuple[str, str], ...]) -> RawConfig:
     shape.check(found.data, found.where)
     if not edits:
         return found
+    from cardscope.source import whatif
+
     data, changes = whatif.apply(found.data, edits, _aliases)
     return replace(found, data=data, changes=changes)
 
@@ -69,6 +111,8 @@ def _formula(
     word: words.Word, revision: str | None, edits: tuple[tuple[str, str], ...]
 ) -> tuple[RawConfig, tuple[tuple[str, str], ...]]:
     _no_revision(revision, word)
+    from cardscope.source import formula
+
     data, rest = formula.config(word.target, edits)
     options = "".join(f",{k}={v}" for k, v in edits if (k, v) not in rest)
     name = f"nanochat:{word.target.lower()}{options}"
@@ -76,6 +120,8 @@ def _formula(
 
 
 def _here(word: words.Word, revision: str | None) -> RawConfig:
+    from cardscope.source import local
+
     _no_revision(revision, word)
     if word.kind == "stdin":
         return local.load_stdin(getattr(sys.stdin, "buffer", None))
@@ -136,7 +182,7 @@ def _offline(word: words.Word, *, by_option: bool) -> RawConfig:
     entry = _entry(word)
     if entry is not None:
         note = f"offline: used the bundled snapshot of {entry.date}; {how} the live config is read"
-        return replace(catalog.raw(entry, word.target), notes=(note,))
+        return replace(entry.raw(word.target), notes=(note,))
     at = f" at {word.revision}" if word.revision else ""
     raise NetworkError(
         f"offline, and {word.target}{at} is neither in the cache nor in the bundled catalogue",
@@ -158,7 +204,7 @@ def _unreached(word: words.Word, error: NetworkError | RateLimited) -> RawConfig
     entry = None if isinstance(error, RateLimited) else _entry(word)
     if entry is not None:
         note = f"{error.message}: used the bundled snapshot of {entry.date}; online, the live config is read"
-        return replace(catalog.raw(entry, word.target), notes=(note,))
+        return replace(entry.raw(word.target), notes=(note,))
     if isinstance(error, NetworkError):
         absent = _similar(word.target) or f"neither the cache nor the bundled catalogue has {word.target}"
         error.hint = f"{error.hint}; {absent}" if error.hint else absent
@@ -171,14 +217,18 @@ def _gated(word: words.Word, error: Gated) -> RawConfig:
     if entry is None:
         raise error
     note = f"{word.target} is gated: used the bundled snapshot of {entry.date}; for the live config, {error.hint}"
-    return replace(catalog.raw(entry, word.target), hub=error.facts, notes=(note,))
+    return replace(entry.raw(word.target), hub=error.facts, notes=(note,))
 
 
-def _entry(word: words.Word) -> catalog.CatalogEntry | None:
+def _entry(word: words.Word) -> CatalogEntry | None:
     """The catalogue knows a repository's main only."""
+    from cardscope.source import catalog
+
     return catalog.lookup(word.target) if word.revision in (None, "main") else None
 
 
 def _similar(name: str) -> str | None:
+    from cardscope.source import catalog
+
     near = catalog.nearest(name)
     return f"the bundled catalogue has {', '.join(near)}" if near else None

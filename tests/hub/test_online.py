@@ -4,8 +4,8 @@ import pytest
 from huggingface_hub import hf_hub_download, scan_cache_dir
 
 from cardscope.errors import Gated, NetworkError, NotAConfig, NotFound, RateLimited, SourceError, TooLarge, UsageError
+from cardscope.source import begin, resolve
 from cardscope.source import hub as hub_source
-from cardscope.source import resolve
 from cardscope.source.transfer import Patience
 from tests.hub.conftest import CONFIG
 from tests.hub.hubserver import TOKEN, BlackHole, HubServer, Repo, refused_url
@@ -39,6 +39,19 @@ def test_a_config_cached_for_the_commit_needs_no_second_request(hub):
     hub.requests.clear()
     assert resolve("org/ok").source == "hub"
     assert hub.paths() == ["/api/models/org/ok?blobs=true"]
+
+
+def test_a_config_begun_ahead_is_the_same(hub):
+    wait = begin("org/ok", sets=["n_layer=5"])
+    assert wait().data["n_layer"] == wait().data["n_layer"] == 5
+    assert len(hub.requests) == 2
+
+
+@pytest.mark.usefixtures("hub")
+def test_an_error_of_a_config_begun_ahead_is_raised_where_it_is_waited_for():
+    wait = begin("org/nothing")
+    with pytest.raises(NotFound):
+        wait()
 
 
 def test_refresh_fetches_again(hub):

@@ -100,6 +100,15 @@ def test_weight_files_are_not_read_yet_and_point_at_their_config(tmp_path, name)
     assert "config.json" in caught.value.hint
 
 
+def test_a_native_nanochat_meta_gives_its_config(tmp_path):
+    sizes = '"vocab_size": 65536, "n_layer": 4, "n_head": 2, "n_kv_head": 2, "n_embd": 256, "sequence_len": 1024'
+    (tmp_path / "meta_000010.json").write_text(
+        f'{{"step": 10, "val_bpb": Infinity, "model_config": {{{sizes}}}, "user_config": {{"depth": 4}}}}'
+    )
+    found = local.load(str(tmp_path / "meta_000010.json"))
+    assert (found.data["model_type"], found.data["max_position_embeddings"]) == ("nanochat", 1024)
+
+
 def test_standard_input_is_read():
     found = local.load_stdin(io.BytesIO(CONFIG))
     assert (found.source, found.data["n_layer"]) == ("stdin", 2)

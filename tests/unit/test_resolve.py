@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cardscope.errors import NetworkError, NotAConfig, NotFound, TooLarge, UsageError
-from cardscope.source import resolve
+from cardscope.source import begin, resolve
 
 LLAMA = {"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2}
 
@@ -127,6 +127,13 @@ def test_offline_an_unknown_id_suggests_its_neighbours():
 def test_refresh_and_offline_exclude_each_other():
     with pytest.raises(UsageError):
         resolve("gpt2", offline=True, refresh=True)
+
+
+def test_what_is_begun_without_the_hub_is_resolved_when_waited_for():
+    assert begin("nanochat:d12")().data["num_hidden_layers"] == 12
+    wait = begin("a b")
+    with pytest.raises(UsageError):
+        wait()
 
 
 def test_a_missing_json_file_is_not_taken_for_a_hub_id(tmp_path, monkeypatch):
