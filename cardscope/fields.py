@@ -153,6 +153,10 @@ class Fields:
         """Whether the class declares the key, or, where transformers has no class, the file holds it."""
         return any(key in self._defaults for key in self.spellings(name)) or (not self._defaults and self.has(name))
 
+    def exactly(self, key: str) -> object:
+        """The file's value under this very key, no other spelling; ABSENT if the file has none."""
+        return self._data.get(key, ABSENT)
+
     def peek(self, name: str) -> object:
         """The file's value without marking it as read; ABSENT if the file has none."""
         return next((self._data[key] for key in self.spellings(name) if key in self._data), ABSENT)

@@ -21,6 +21,8 @@ FAMILIES = (
     "compressed",
     "hybrid",
     "delta",
+    "zamba",
+    "exotic",
     "encoder",
     "encoder_variants",
     "seq2seq",

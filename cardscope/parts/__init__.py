@@ -4,6 +4,7 @@ from cardscope.parts.attention import Attention, LatentAttention
 from cardscope.parts.ffn import Mlp, Moe, activation
 from cardscope.parts.mixer import DeltaNet, KimiDelta, Lightning, Mamba, Mamba2, ShortConv
 from cardscope.parts.plain import BARE, LAYER, RMS, Bag, Head, Norm, Table, project
+from cardscope.parts.recurrent import Memory, MLstm, Reused, RgLru, Rwkv, rwkv_channel
 from cardscope.parts.spec import Layer, Spec, Tower
 from cardscope.parts.tensor import CacheKind, Part, State, Tensor, linear, norm
 
@@ -20,12 +21,17 @@ __all__ = [
     "LatentAttention",
     "Layer",
     "Lightning",
+    "MLstm",
     "Mamba",
     "Mamba2",
+    "Memory",
     "Mlp",
     "Moe",
     "Norm",
     "Part",
+    "Reused",
+    "RgLru",
+    "Rwkv",
     "ShortConv",
     "Spec",
     "State",
@@ -36,4 +42,5 @@ __all__ = [
     "linear",
     "norm",
     "project",
+    "rwkv_channel",
 ]
