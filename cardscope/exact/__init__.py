@@ -1,6 +1,7 @@
 """The exact witness: transformers builds the model without weights, in a child process, and every tensor is counted.
 
-Nothing here imports torch, transformers or accelerate; only `child.py` does, and it is never imported, only run.
+Nothing here imports torch, transformers or accelerate; only `child.py` and the two files it loads do, and that is run,
+never imported.
 """
 
 from __future__ import annotations

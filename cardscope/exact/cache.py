@@ -19,7 +19,7 @@ from cardscope.exact.answer import ExactCount, from_answer
 ENTRY_LIMIT = 1 << 16
 """Bytes of an entry; a longer file is not one of ours."""
 
-_CHILD = Path(__file__).with_name("child.py")
+_CODE = tuple(Path(__file__).with_name(name) for name in ("child.py", "build.py", "trim.py"))
 
 
 def folder() -> Path:
@@ -33,7 +33,8 @@ def folder() -> Path:
 def entry(line: str, versions: Mapping[str, str]) -> Path:
     """Where the answer to a config (as canonical JSON) under these versions is kept."""
     key = hashlib.sha256()
-    for part in (line.encode(), json.dumps(dict(versions), sort_keys=True).encode(), _CHILD.read_bytes()):
+    code = (file.read_bytes() for file in _CODE)
+    for part in (line.encode(), json.dumps(dict(versions), sort_keys=True).encode(), *code):
         key.update(hashlib.sha256(part).digest())
     name = key.hexdigest()
     return folder() / name[:2] / f"{name}.json"

@@ -40,10 +40,10 @@ class Silence(Exception):
 class Child:
     """A running child. Its imports begin at once, while the parent does other work."""
 
-    def __init__(self, memory_bytes: int, site: tuple[str, ...] = ()) -> None:
-        """Start it; raises OSError where no process can be started."""
+    def __init__(self, memory_bytes: int, site: tuple[str, ...] = (), *, trim: bool = True) -> None:
+        """Start it; raises OSError where no process can be started. Without `trim` it imports all there is."""
         home = tempfile.mkdtemp(prefix="cardscope-")
-        options = json.dumps({"memory_bytes": memory_bytes, "site": site})
+        options = json.dumps({"memory_bytes": memory_bytes, "site": site, "trim": trim})
         try:
             self._process = subprocess.Popen(
                 [sys.executable, *_flags(), str(_CHILD), options],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -147,6 +148,53 @@ def _numel(shape: tuple[int, ...]) -> int:
     for length in shape:
         size *= length
     return size
+
+
+# what the child spares itself
+
+TYPES = "gpt2 llama falcon bloom mamba2 jamba qwen3_next deepseek_v3 gemma3_text gpt_oss llama4_text mpt zamba2 bart"
+
+
+def asked(child: Child, config: dict[str, object]) -> object:
+    child.ask(json.dumps({"config": config, "detail": True, "timeout": 60}))
+    return child.answer(time.monotonic() + 60)
+
+
+def arguments(worker: exact.Worker) -> str:
+    return Path(f"/proc/{worker._child._process.pid}/cmdline").read_text()
+
+
+def test_imports_that_are_spared_change_nothing():
+    """Each type's own defaults, tensor by tensor."""
+    spared, whole = Child(2 << 30), Child(2 << 30, trim=False)
+    configs = [{"model_type": name} for name in TYPES.split()]
+    answers = [[asked(child, config) for config in configs] for child in (spared, whole)]
+    spared.close()
+    whole.close()
+    assert answers[0] == answers[1]
+    assert {answer["status"] for answer in answers[0]} == {"ok"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="reads the child's arguments from /proc")
+def test_a_failure_is_tried_again_with_every_import():
+    with exact.Worker(cache=False) as worker:
+        assert worker.count(GPT2).total == GPT2_TOTAL
+        assert '"trim": true' in arguments(worker)
+        pid = worker._child._process.pid
+        assert worker.count(GPT2 | {"n_embd": -1}).status == "failed"
+        assert worker.count(LLAMA_32_1B).total == 1235814400
+        assert '"trim": false' in arguments(worker)
+        assert worker._child._process.pid == pid
+
+
+def test_a_broken_package_that_shapes_nothing_does_not_matter(tmp_path):
+    for name in ("flash_attn", "kernels", "sklearn"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise OSError('undefined symbol')\n")
+    child = Child(2 << 30, (str(tmp_path),))
+    answer = asked(child, {"model_type": "falcon", "num_hidden_layers": 2})
+    child.close()
+    assert answer["status"] == "ok"
 
 
 # what is not built
@@ -305,9 +353,10 @@ def test_a_kept_answer_starts_no_child(kept, monkeypatch):
     assert exact.count(GPT2) == first
 
 
-def test_a_changed_config_is_not_answered_from_the_cache(kept, worker):
-    exact.count(GPT2)
-    assert exact.count(GPT2 | {"n_layer": 6}).total == 81912576
+def test_a_changed_config_is_not_answered_from_the_cache(kept):
+    with exact.Worker() as worker:
+        totals = [worker.count(config).total for config in (GPT2, GPT2 | {"n_layer": 6})]
+    assert totals == [GPT2_TOTAL, 81912576]
 
 
 def test_failures_are_not_kept(kept):
