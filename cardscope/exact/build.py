@@ -48,6 +48,11 @@ def explain(error: BaseException, what: str) -> dict[str, Any]:
     """The answer an error amounts to."""
     if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
         return {"status": "failed", "reason": "the build needs more memory than it may use", "exhausted": True}
+    if type(error).__name__ == "OfflineModeIsEnabled":
+        return {
+            "status": "unavailable",
+            "reason": "a part of it would have to be fetched from the Hub, which is not done",
+        }
     if isinstance(error, ImportError):
         reason = f"a package is missing: {_line(str(error).partition('. ')[0])}"
         return {"status": "unavailable", "reason": reason, "retry": True}

@@ -240,6 +240,15 @@ def test_native_code_is_used_in_place_of_the_repositorys(worker):
     )
 
 
+def test_a_config_that_makes_transformers_ask_the_hub_is_unavailable(worker):
+    part = {"model_type": "maskformer", "architectures": ["MaskFormerModel"], "backbone": "microsoft/resnet-50"}
+    found = worker.count(part)
+    assert (found.status, found.reason) == (
+        "unavailable",
+        "a part of it would have to be fetched from the Hub, which is not done",
+    )
+
+
 def test_an_empty_config_is_unavailable(worker):
     assert worker.count({}).reason == "the config has neither model_type nor architectures"
 
