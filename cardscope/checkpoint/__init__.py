@@ -1,0 +1,1 @@
+"""The checkpoint as a witness: what is stored, read from headers, never from weights."""
