@@ -27,6 +27,7 @@ FAMILIES = (
     "encoder_variants",
     "seq2seq",
     "bart",
+    "speech",
     "mixed",
     "elders",
 )
