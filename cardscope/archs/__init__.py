@@ -28,6 +28,8 @@ FAMILIES = (
     "seq2seq",
     "bart",
     "speech",
+    "vision",
+    "clip",
     "mixed",
     "elders",
 )

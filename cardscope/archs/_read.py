@@ -338,9 +338,9 @@ def labels(c: Fields, default: int = 2) -> int:
     """Number of labels of a classification head: num_labels, else the length of id2label, else `default`."""
     count = c.peek("num_labels")
     if isinstance(count, int):
-        return c.int("num_labels")
+        return c.int("num_labels", low=0)
     names = c.raw("id2label", None)
-    return c.derive("num_labels", len(names) if isinstance(names, dict) and names else default)
+    return c.derive("num_labels", len(names) if isinstance(names, dict) else default)
 
 
 def task_head(c: Fields, kind: str, size: int, vocab: int, *, tied: bool, bias: bool = False) -> list[Part]:

@@ -38,7 +38,7 @@ def convolution(name: str, out: int, into: int, kernel: int, *, bias: bool = Tru
 
 
 def wave_reader(c: Fields) -> Part:
-    """Convolutions over the wave: one channel in, `conv_dim` out; a norm after the first ("group") or each ("layer")."""
+    """Convolutions over the wave, `conv_dim` wide; a norm after the first ("group") or after each ("layer")."""
     widths, kernels = c.ints("conv_dim") or (), c.ints("conv_kernel") or ()
     if not widths or len(widths) != len(kernels):
         raise BadField("conv_kernel", list(kernels), f"one number for each of the {len(widths)} entries of conv_dim")
