@@ -143,10 +143,9 @@ def narrow(c: Fields, key: str, name: str = "embed_project", *, always: bool = F
 def albert(c: Fields) -> Spec:
     """ALBERT (arXiv:1909.11942): narrow embeddings, and groups of layers whose weights every layer shares."""
     groups, inner = c.layers("num_hidden_groups"), c.layers("inner_group_num")
-    stored = groups * inner
-    if stored > MAX_LAYERS:
-        raise BadField("inner_group_num", inner, f"at most {MAX_LAYERS:,} layers in all groups")
-    runs = max(1, c.layers() // groups) if groups else 1
+    stored, runs = groups * inner, max(1, c.layers() // max(1, groups))
+    if stored * runs > MAX_LAYERS:
+        raise BadField("inner_group_num", inner, f"at most {MAX_LAYERS:,} layers in all groups and runs")
     return encoder(c, [layer(c)] * stored, ALBERT, narrow(c, "embedding_size", always=True), repeats=runs)
 
 

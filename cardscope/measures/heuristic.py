@@ -33,21 +33,22 @@ def account(spec: Spec, inventory: Inventory) -> tuple[Term, ...]:
         if group.tower != main:
             sums[f"{group.tower} tower"] += group.count * group.parameters
         elif not group.layers:
-            _outside(sums, group)
+            _outside(sums, group, "head" if spec.tied is None or spec.tied else "untied head")
         else:
             _layer(sums, group, square)
     terms = [Term(name, delta) for name, delta in sums.items() if delta]
     return tuple(sorted(terms, key=lambda term: -abs(term.delta)))
 
 
-_OUTSIDE = {"embedding": "embedding", "position": "positions", "head": "untied head", "norm": "norms"}
+_OUTSIDE = {"position": "positions", "norm": "norms"}
 
 
-def _outside(sums: Counter[str], group: Group) -> None:
+def _outside(sums: Counter[str], group: Group, head: str) -> None:
+    """What stands around the layers; `head` names the head: a task's, or an untied vocabulary's."""
     for tensor in group.tensors:
         if tensor.kind != "buffer":
-            name = "biases" if tensor.kind == "bias" else _OUTSIDE.get(tensor.component, tensor.component)
-            sums[name] += tensor.numel
+            name = head if tensor.component == "head" else _OUTSIDE.get(tensor.component, tensor.component)
+            sums["biases" if tensor.kind == "bias" else name] += tensor.numel
 
 
 def _layer(sums: Counter[str], group: Group, square: int) -> None:
@@ -80,7 +81,7 @@ def _term(tensor: Tensor) -> str:
         return "biases"
     if tensor.component in {"mlp", "experts"}:
         return "feed-forward"
-    return {"norm": "norms", "router": "router"}.get(tensor.component, tensor.component)
+    return _OUTSIDE.get(tensor.component, tensor.component)
 
 
 def _attention_terms(group: Group, square: int) -> list[tuple[str, int]]:
@@ -88,7 +89,10 @@ def _attention_terms(group: Group, square: int) -> list[tuple[str, int]]:
     terms: list[tuple[str, int]] = []
     weights, name = 0, "layers without attention"
     for part in group.parts:
-        if isinstance(part, Attention | LatentAttention) or part.state() is not None:
+        if isinstance(part, Attention) and part.cross:
+            own = [("biases" if t.kind == "bias" else "cross-attention", t.numel) for t in part.tensors()]
+            terms += own
+        elif isinstance(part, Attention | LatentAttention) or part.state() is not None:
             for tensor in part.tensors():
                 if tensor.kind == "bias":
                     terms.append(("biases", tensor.numel))

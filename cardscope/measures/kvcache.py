@@ -66,6 +66,7 @@ def attention_facts(spec: Spec) -> AttentionFacts:
         kinds = [kind for part in own if (kind := _kind(part)) is not None]
         layers.update(set(kinds) or {"none"})
         saved += sum(_saved(part) for part in own if isinstance(part, Attention))
+    layers = Counter({kind: count * spec.main.repeats for kind, count in layers.items()})
     mixer = next(attentions(main_parts(spec)), None)
     if mixer is None:
         return AttentionFacts("none", None, None, None, 0, layers)

@@ -5,6 +5,8 @@ import pytest
 from cardscope.archs import build, interpret, open_config
 from cardscope.errors import BadField, NotModelled
 from cardscope.inventory import take
+from cardscope.measures.heuristic import account
+from cardscope.measures.kvcache import attention_facts
 
 DEBERTA_V3_BASE = {
     "model_type": "deberta-v2",
@@ -129,3 +131,15 @@ def test_layoutlmv3_classifies_tokens_deeply_from_ten_labels_on():
     base = {"model_type": "layoutlmv3", "architectures": ["LayoutLMv3ForTokenClassification"]}
     nine, ten = (take(build({**base, "num_labels": count})).parameters for count in (9, 10))
     assert ten - nine == 769 + 768 * 769
+
+
+def test_a_tied_head_is_not_called_untied_in_the_account():
+    spec = build({"model_type": "bert", "architectures": ["BertForMaskedLM"]})
+    names = {term.name for term in account(spec, take(spec))}
+    assert "head" in names
+    assert "untied head" not in names
+
+
+def test_albert_attends_in_every_run_of_its_layer():
+    spec = build({"model_type": "albert", "architectures": ["AlbertModel"]})
+    assert attention_facts(spec).layers["full"] == 12

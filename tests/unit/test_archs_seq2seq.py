@@ -5,6 +5,7 @@ import pytest
 from cardscope.archs import build, interpret, open_config
 from cardscope.errors import NotModelled
 from cardscope.inventory import take
+from cardscope.measures.heuristic import account
 
 FLAN_LARGE = {
     "model_type": "t5",
@@ -82,3 +83,9 @@ def test_untied_bart_keeps_three_tables_and_a_head():
 def test_a_class_that_m2m_100_does_not_have_is_an_error():
     with pytest.raises(NotModelled, match="M2M100ForCausalLM"):
         build({"model_type": "m2m_100", "architectures": ["M2M100ForCausalLM"]})
+
+
+def test_cross_attention_has_a_term_of_its_own():
+    spec = build({"model_type": "t5", "architectures": ["T5Model"]})
+    terms = {term.name: term.delta for term in account(spec, take(spec))}
+    assert terms["cross-attention"] == 6 * 4 * 512 * 512
