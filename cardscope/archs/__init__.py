@@ -23,6 +23,7 @@ FAMILIES = (
     "delta",
     "zamba",
     "exotic",
+    "streams",
     "encoder",
     "encoder_variants",
     "seq2seq",

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from transformers import DynamicCache
+from transformers import DynamicCache, EncoderDecoderCache
 
 from tests.oracle.meta import model_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    import transformers
+    from transformers import Cache
 
 STEPS = 2
 CACHES = ("past_key_values", "cache_params", "state", "past_buckets_states", "mems")
@@ -30,19 +33,24 @@ def run(config: Mapping[str, object], tokens: int) -> tuple[object, list[object]
     torch.set_num_threads(1)
     model = model_class(prepared).to(torch.bfloat16).eval()
     ids = torch.randint(4, 90, (1, tokens))
-    cache: dict[str, object] = {"past_key_values": DynamicCache(config=prepared)} if given(prepared) else {}
+    own = given(prepared)
+    cache: dict[str, object] = {"past_key_values": own} if own else {}
     with torch.no_grad():
         for piece in (ids[:, :-STEPS], *ids[:, -STEPS:].split(1, dim=1)):
             output = model(input_ids=piece, use_cache=True, **cache)
             name = next((name for name in CACHES if getattr(output, name, None) is not None), None)
-            cache = {name: output[name]} if name else cache
-    own = [each for module in model.modules() for each in vars(module).values() if isinstance(each, torch.Tensor)]
-    return next(iter(cache.values())), own
+            cache = {name: output[name]} if name and own is None else cache
+    inside = [each for module in model.modules() for each in vars(module).values() if isinstance(each, torch.Tensor)]
+    return next(iter(cache.values())), inside
 
 
-def given(config: object) -> bool:
-    """RecurrentGemma makes a cache and does not hand it back, so it must be given one."""
-    return getattr(config, "model_type", "") == "recurrent_gemma"
+def given(config: transformers.PreTrainedConfig) -> Cache | None:
+    """A cache for the types that do not hand theirs back, or fail to make one for lack of a layer count."""
+    if config.model_type == "recurrent_gemma":
+        return DynamicCache(config=config)
+    if config.model_type in {"blt", "prophetnet"}:
+        return EncoderDecoderCache(DynamicCache(), DynamicCache())
+    return None
 
 
 def held(cache: object) -> int:

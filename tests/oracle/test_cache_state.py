@@ -126,12 +126,32 @@ CONFIGS = {
         "max_position_embeddings": 256,
     },
     "xlnet": {"vocab_size": 96, "d_model": 48, "n_layer": 3, "n_head": 6, "d_inner": 40, "mem_len": WINDOW},
+    "moshi": {**BASE, "ffn_dim": 40, "sliding_window": WINDOW},
+    "musicgen": {"decoder": {**BASE, "ffn_dim": 40, "num_codebooks": 1}},
+    "prophetnet": {
+        "vocab_size": 96,
+        "hidden_size": 48,
+        "pad_token_id": 0,
+        "num_encoder_attention_heads": 4,
+        "decoder_ffn_dim": 40,
+        "num_decoder_layers": 3,
+        "num_decoder_attention_heads": 6,
+    },
+    "blt": {
+        "vocab_size": 96,
+        "encoder_hash_byte_group_vocab": 50,
+        "local_attention_window_len": WINDOW,
+        "encoder_config": BASE,
+        "patcher_config": BASE,
+        "global_config": {**BASE, "hidden_size": 96},
+        "decoder_config": {**BASE, "num_hidden_layers": 3, "hidden_size_global": 96},
+    },
     "minimax": {**BASE, **LOCAL, "block_size": 8, "layer_types": LINEAR},
 }
 """A tiny config of each type; windows where it has any."""
 
 
-BESIDE = {"minimax", "rwkv", "xlstm", "reformer", "xlnet", "recurrent_gemma"}
+BESIDE = {"minimax", "rwkv", "xlstm", "reformer", "xlnet", "recurrent_gemma", "prophetnet", "blt", "musicgen"}
 """Types whose cache is no list of layers, or keeps some states beside it: only the sum can be compared."""
 KEEPS_WHOLE_WINDOW = {"xlnet"}
 """Types with a memory of their own that keeps as many tokens as it says."""
