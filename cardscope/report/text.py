@@ -89,7 +89,9 @@ def _growth(cache: KvCache | None) -> Iterator[str]:
         return
     if cache.per_token_bytes:
         yield f"{format_bytes(cache.per_token_bytes)} cache per token"
-        if cache.per_token_bytes_long != cache.per_token_bytes:
+        if not cache.per_token_bytes_long:
+            yield "none once windows fill"
+        elif cache.per_token_bytes_long != cache.per_token_bytes:
             yield f"{format_bytes(cache.per_token_bytes_long)} once windows fill"
     if cache.state_bytes:
         yield f"{format_bytes(cache.state_bytes)} of constant state"
