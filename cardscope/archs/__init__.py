@@ -32,6 +32,9 @@ FAMILIES = (
     "vision",
     "clip",
     "mixed",
+    "hyper",
+    "qwen4",
+    "convolved",
     "elders",
 )
 """The family modules; each registers its types when imported."""

@@ -190,11 +190,11 @@ def modern(word: str) -> str:
     return OLD_WORDS.get(word, word)
 
 
-def per_layer(c: Fields, name: str, *, low: int = 1) -> tuple[int, ...]:
+def per_layer(c: Fields, name: str, fallback: int | None = None, *, low: int = 1) -> tuple[int, ...]:
     """A size given once or once for each layer. Raises BadField."""
     total = c.layers()
-    if not isinstance(c.raw(name), list | tuple):
-        return (c.int(name, low=low),) * total
+    if not isinstance(c.raw(name, None), list | tuple):
+        return (c.int(name, fallback, low=low),) * total
     listed = one_each(c, name, c.ints(name) or (), total)
     if any(value < low for value in listed):
         raise BadField(c.prefix + name, list(listed), f"numbers of at least {low}")
@@ -204,6 +204,13 @@ def per_layer(c: Fields, name: str, *, low: int = 1) -> tuple[int, ...]:
 def neutral(c: Fields, **values: object) -> None:
     """Marks keys as read where they hold the value that changes nothing; any other value stays a finding."""
     c.touch(*(name for name, value in values.items() if c.peek(name) == value))
+
+
+def unmodelled_mtp(c: Fields, name: str = "num_nextn_predict_layers") -> None:
+    """Reads a count of extra prediction layers whose form is not known; their absence from the count is a notice."""
+    count = c.raw(name, None)
+    if count is not None and c.int(name, low=0, high=64):
+        c.log.notice("CS120", f"{count} extra prediction layer(s) may be stored that are not counted here", name)
 
 
 def every(pattern: int, word: str = "sliding_attention") -> Callable[[int], str]:

@@ -10,10 +10,13 @@ from cardscope.archs._read import (
     decoder,
     heads,
     latent,
+    layer_types,
     mlp,
     moe,
     neutral,
     one_each,
+    per_layer,
+    pick,
     split_heads,
     stack,
     width,
@@ -26,7 +29,7 @@ from cardscope.archs.latent import next_token_layers, shared_width
 from cardscope.archs.routed import choose
 from cardscope.errors import BadField
 from cardscope.fields import ABSENT, Fields
-from cardscope.parts import Bag, LatentAttention, Moe, Spec, Tensor, linear, norm
+from cardscope.parts import Bag, LatentAttention, Moe, Part, Spec, Tensor, linear, norm
 
 
 def indexer(c: Fields) -> tuple[int, tuple[Tensor, ...]]:
@@ -68,7 +71,7 @@ def indexed(c: Fields) -> list[bool]:
     total, listed = c.layers(), c.raw("indexer_types")
     c.touch("index_topk_pattern", "index_topk_freq", "index_skip_topk_offset", "index_share_for_mtp_iteration")
     if listed is not None:
-        return [word == "full" for word in one_each(c, "indexer_types", c.texts("indexer_types") or (), total)]
+        return [word != "shared" for word in one_each(c, "indexer_types", c.texts("indexer_types") or (), total)]
     pattern = c.raw("index_topk_pattern", None)
     if pattern is not None:
         letters = tuple(pattern) if isinstance(pattern, str) else c.texts("index_topk_pattern") or ()
@@ -112,9 +115,11 @@ def glm4_moe_lite(c: Fields) -> Spec:
 
 
 def by_frequency(c: Fields) -> list[bool]:
-    """Which layers are routed: `mlp_layer_types`, else every `moe_layer_freq`-th after the dense ones (A.X K1)."""
-    first, step = c.int("first_k_dense_replace", 1, low=0), c.int("moe_layer_freq", 1)
-    kinds = words(c, "mlp_layer_types", lambda i: "sparse" if i >= first and i % step == 0 else "dense")
+    """Which layers are routed: `mlp_layer_types`, else by `moe_layer_freq` (a step or marks) after the dense."""
+    first, marks = c.int("first_k_dense_replace", 1, low=0), per_layer(c, "moe_layer_freq", 1, low=0)
+    once = isinstance(c.peek("moe_layer_freq"), list)
+    here = [bool(mark) if once else mark > 0 and i % mark == 0 for i, mark in enumerate(marks)]
+    kinds = words(c, "mlp_layer_types", lambda i: "sparse" if i >= first and here[i] else "dense")
     return [kind == "sparse" for kind in kinds]
 
 
@@ -160,3 +165,66 @@ def longcat_flash(c: Fields) -> Spec:
     c.touch("num_layers", "qk_head_dim")
     layer = block(latent(c), mlp(c), 4, width=width(c), extra=(routed, latent(c), mlp(c)))
     return decoder(c, [layer] * total)
+
+
+DOTS3_SLIDING = {
+    "num_attention_heads": 64,
+    "q_lora_rank": 1024,
+    "kv_lora_rank": 1024,
+    "qk_nope_head_dim": 192,
+    "v_head_dim": 128,
+}
+"""Sizes of dots 3's sliding layers, under keys with the prefix `swa_`."""
+
+
+def dots3_latent(c: Fields, sizes: dict[str, int], window: int | None) -> LatentAttention:
+    """Latent attention with a norm on the rotary key and one gate a head."""
+    part = LatentAttention(
+        width(c),
+        sizes["num_attention_heads"],
+        sizes["kv_lora_rank"],
+        sizes["qk_nope_head_dim"],
+        sizes["qk_rope_head_dim"],
+        sizes["v_head_dim"],
+        sizes["q_lora_rank"],
+        bias=c.flag("attention_bias"),
+        window=window,
+    )
+    gate = linear("gate", part.heads, part.width, "attention")
+    return replace(part, extra=(*norm("k_rope_norm", part.rope_dim), *gate))
+
+
+def dots3_mixers(c: Fields) -> dict[str, Part]:
+    """Dots 3's attention by kind of layer: sparse (or full) and sliding, each with sizes of its own."""
+    if c.raw("per_layer_config", None) is not None:
+        raise BadField("per_layer_config", c.raw("per_layer_config"), "left out; swa_ keys say it")
+    usual = {name: c.int(name) for name in (*DOTS3_SLIDING, "qk_rope_head_dim")}
+    near = {name: c.int(f"swa_{name}", usual_size) for name, usual_size in DOTS3_SLIDING.items()}
+    rope = c.int("swa_head_dim", 256) - near["qk_nope_head_dim"]
+    near["qk_rope_head_dim"] = c.int("swa_qk_rope_head_dim", rope)
+    window = c.opt_int("sliding_window")
+    window = c.int("sliding_window_size", 512) if window is None else window
+    full, (dim, weights) = dots3_latent(c, usual, None), indexer(c)
+    sparse = replace(full, index_dim=dim, extra=(*full.extra, *weights))
+    c.touch("head_dim", "num_key_value_heads", "swa_num_key_value_heads", "index_topk", "sliding_window_size")
+    near_part = dots3_latent(c, near, window)
+    return {"full_attention": full, "indexed_attention": sparse, "sliding_attention": near_part}
+
+
+def dots3_kinds(c: Fields) -> list[str]:
+    """Dots 3's kinds of layers; `use_dsa` says whether those that are not sliding are sparse."""
+    sparse, windows = c.flag("use_dsa", fallback=True), c.flag("use_sliding_window", fallback=True)
+    far = "indexed_attention" if sparse else "full_attention"
+    kinds = layer_types(c, lambda i: far if not windows or i < 2 or i % 4 == 1 else "sliding_attention")
+    return [kind if kind == "sliding_attention" else far for kind in kinds]
+
+
+@arch("dots3_note_text")
+def dots3_note(c: Fields) -> Spec:
+    """Language model of dots 3 Note (Dots3NoteForCausalLM): gated latent attention, mostly sliding, some sparse."""
+    mixers = pick(dots3_kinds(c), dots3_mixers(c))
+    inner = c.opt_int("moe_shared_expert_intermediate_size", low=1) or c.int("shared_experts_intermediate_size")
+    shared = inner * c.int("n_shared_experts")
+    c.touch("shared_experts_intermediate_size", "mlp_bias")
+    routed = moe(c, "n_routed_experts", shared=shared, correction=True)
+    return decoder(c, zipped(c, mixers, choose(by_frequency(c), routed, mlp(c))))

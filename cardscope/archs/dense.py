@@ -118,6 +118,13 @@ def granite_swa(c: Fields) -> Spec:
     return decoder(c, zipped(c, mixers, [mlp(c, bias=c.flag("mlp_bias"))] * len(mixers)))
 
 
+@arch("cohere_compass_text")
+def cohere_compass(c: Fields) -> Spec:
+    """Command's embedding model (CohereCompassForCausalLM): Cohere 2 with windows only where layer_types says so."""
+    c.touch("sliding_window_pattern", "pooling")
+    return alternating(c, attention(c), layer_types(c, lambda _: "full_attention"), norms=1)
+
+
 @arch("vaultgemma")
 def vaultgemma(c: Fields) -> Spec:
     """VaultGemma (arXiv:2510.15001): Gemma 2 with two norms a layer instead of four."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cardscope.parts import Attention, DeltaNet, LatentAttention, Mamba, Mamba2, Mlp, Moe, Part, Spec
+from cardscope.parts import Attention, DeltaNet, LatentAttention, Mamba, Mamba2, Mlp, Moe, Part, SharedAttention, Spec
 
-Mixer = Attention | LatentAttention
+Mixer = Attention | LatentAttention | SharedAttention
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def main_parts(spec: Spec) -> tuple[Part, ...]:
 
 def attentions(parts: tuple[Part, ...]) -> Iterator[Mixer]:
     """Self-attention parts that cache, full attention first."""
-    own = [p for p in parts if isinstance(p, Attention | LatentAttention) and not getattr(p, "cross", False)]
+    own = [p for p in parts if isinstance(p, Mixer) and not getattr(p, "cross", False)]
     yield from sorted(own, key=lambda part: getattr(part, "kind", "full") != "full")
 
 
@@ -61,7 +61,7 @@ def describe(spec: Spec) -> Facts:
     routed = next((p for p in parts if isinstance(p, Moe)), None)
     latent = mixer if isinstance(mixer, LatentAttention) else None
     recurrent = next((p for p in parts if isinstance(p, Mamba | Mamba2)), None)
-    windows = [p.window for p in parts if isinstance(p, Attention) and p.window]
+    windows = [p.window for p in parts if isinstance(p, Mixer) and p.window]
     return Facts(
         num_layers=len(spec.main.layers) * spec.main.repeats,
         hidden_size=spec.hidden_size,

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from cardscope.inventory import Group, Inventory
-from cardscope.parts import Attention, LatentAttention, Mlp, Part, Spec, Tensor
+from cardscope.parts import Attention, Compressor, LatentAttention, Mlp, Part, SharedAttention, Spec, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,8 @@ def _grouped(part: Part) -> int:
 
 
 def _mixer_name(part: Part) -> str:
+    if isinstance(part, SharedAttention | Compressor):
+        return "compressed attention"
     if isinstance(part, LatentAttention):
         return "latent attention"
     return "head width" if isinstance(part, Attention) else f"{part.label} mixer"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from cardscope.inventory import Inventory
-from cardscope.measures.facts import attentions, main_parts
+from cardscope.measures.facts import Mixer, attentions, main_parts
 from cardscope.parts import Attention, LatentAttention, Spec, State
 from cardscope.units import dtype_bytes
 
@@ -83,7 +83,7 @@ def _kind(part: object) -> str | None:
     return state.kind if isinstance(state, State) and state.kind in KINDS else None
 
 
-def _grouping(mixer: Attention | LatentAttention) -> Grouping:
+def _grouping(mixer: Mixer) -> Grouping:
     if isinstance(mixer, LatentAttention):
         return "mla"
     if mixer.kv_heads == mixer.heads:

@@ -5,6 +5,7 @@ from cardscope.parts.ffn import Mlp, Moe, activation
 from cardscope.parts.mixer import DeltaNet, KimiDelta, Lightning, Mamba, Mamba2, ShortConv
 from cardscope.parts.plain import BARE, LAYER, RMS, Bag, Head, Norm, Table, project
 from cardscope.parts.recurrent import Memory, MLstm, Reused, RgLru, Rwkv, rwkv_channel
+from cardscope.parts.shared import Compressor, NgramMemory, SharedAttention
 from cardscope.parts.spec import Layer, Spec, Tower
 from cardscope.parts.tensor import CacheKind, Part, State, Tensor, linear, norm
 
@@ -15,6 +16,7 @@ __all__ = [
     "Attention",
     "Bag",
     "CacheKind",
+    "Compressor",
     "DeltaNet",
     "Head",
     "KimiDelta",
@@ -27,11 +29,13 @@ __all__ = [
     "Memory",
     "Mlp",
     "Moe",
+    "NgramMemory",
     "Norm",
     "Part",
     "Reused",
     "RgLru",
     "Rwkv",
+    "SharedAttention",
     "ShortConv",
     "Spec",
     "State",

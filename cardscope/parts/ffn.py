@@ -89,7 +89,7 @@ class Moe:
             yield Tensor("router.bias", (rows,), "router", "bias")
         if self.correction:
             kind: Kind = "bias" if self.correction_is_parameter else "buffer"
-            yield Tensor("router.correction", (rows,), "router", kind)
+            yield Tensor("router.correction", (self.experts + self.idle,), "router", kind)
         width = self.expert_width or self.width
         for part in Mlp(width, self.inner, self.gated, self.up_bias, self.down_bias, "experts").tensors():
             copies = self.experts + (0 if part.name.startswith("down") else self.idle)
