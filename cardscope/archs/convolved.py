@@ -57,7 +57,7 @@ def inkling_heads(c: Fields, prefix: str, extent: int, window: int | None) -> Si
 
 
 def relative(c: Fields, size: Sizes, extra: tuple[Tensor, ...]) -> Attention:
-    """Attention with learned relative positions instead of rotary ones, and states of four convolutions."""
+    """Attention with learned relative positions instead of rotary ones, and four convolutions' states in float32."""
     kernel, rank, kv = c.int("conv_kernel_size"), c.int("d_rel"), size.kv_heads * size.head_dim
     table = Tensor("relative.table", (rank, size.extent), "position", "table")
     tensors = (*linear("relative", size.heads * rank, width(c), "attention"), table, *extra)
@@ -69,7 +69,7 @@ def relative(c: Fields, size: Sizes, extra: tuple[Tensor, ...]) -> Attention:
         window=size.window,
         kind="sliding" if size.window else "full",
         extra=tensors,
-        constant=((2 * (kv + width(c)) * kernel, None),),
+        constant=((2 * (kv + width(c)) * kernel, "float32"),),
     )
 
 
@@ -107,6 +107,7 @@ def inkling(c: Fields) -> Spec:
     extra = (Bag(after_convs(c)),)
     pairs = zip(pick(kinds, choices), ffns, strict=True)
     c.touch("tie_word_embeddings", "shared_expert_sink", "unpadded_vocab_size", "log_scaling_n_floor")
+    c.touch("moe_intermediate_size", "chain_hidden_post_norm", "mtp_hidden_states_first", "mtp_local_layer_ids")
     unmodelled_mtp(c, "num_mtp_layers")
     layers = [block(mixer, ffn, width=width(c), extra=extra) for mixer, ffn in pairs]
     return decoder(c, layers, embed_norm=True, tied=False)

@@ -80,6 +80,8 @@ def loose(model_type: str, seed: int) -> Config:
     config = {**named(model_type), **draw(model_type, f"random{seed}", distinct=False)}
     rng = random.Random(f"{model_type}:loose{seed}")
     for path, key in slots(model_type):
+        if key.name in hints.TOGETHER.get(model_type, ()):
+            continue
         if key.default is None and get(config, path) is not None and rng.random() < 0.25:
             config = put(config, path, ABSENT if rng.random() < 0.5 else None)
         elif (words := spellings.words(key)) and key.name not in spellings.ACTIVATION_KEYS and rng.random() < 0.5:

@@ -302,6 +302,10 @@ ILLEGAL: dict[str, dict[str, str]] = {
         "alias:hidden_size": "the experts take their width before the alias is followed",
     },
     "hunyuan_v1_moe": {"without:num_experts": "more experts fire than there are"},
+    "inkling_text": {
+        "without:swa_num_attention_heads": "the key/value heads do not divide the default heads",
+        "without:swa_num_key_value_heads": "the default does not divide the heads",
+    },
     "laguna": {
         "without:num_attention_heads": "heads per layer fall back too",
         "without:num_key_value_heads": "the default does not divide the heads per layer",
@@ -309,6 +313,10 @@ ILLEGAL: dict[str, dict[str, str]] = {
     },
 }
 
+QWEN4_INDEXER = ("indexer_n_heads", "indexer_kv_heads", "indexer_head_dim", "indexer_budget", "indexer_compress_ratio")
+# Keys that stand all together or not at all: a random draw leaves them.
+TOGETHER: dict[str, tuple[str, ...]] = {"qwen4_exp_text": QWEN4_INDEXER, "qwen4_exp": QWEN4_INDEXER}
+
 PARTS_LEFT_ALONE: dict[str, tuple[str, ...]] = {}
 
-__all__ = ["FIXED", "KINDS", "PARTS_LEFT_ALONE", "POSITIONS", "RANKS", "RULES", "SEEDS", "kinds_of"]
+__all__ = ["FIXED", "KINDS", "PARTS_LEFT_ALONE", "POSITIONS", "RANKS", "RULES", "SEEDS", "TOGETHER", "kinds_of"]

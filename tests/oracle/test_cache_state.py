@@ -59,6 +59,9 @@ TURNS = ["sliding_attention", "full_attention"] * 2
 LINEAR = ["linear_attention", "full_attention"] * 2
 SHARED = ["linear_attention", "hybrid", "linear_attention", "hybrid", "hybrid"]
 CONV = ["conv", "full_attention"] * 2
+DSA = {**MLA, **ROUTED, "index_head_dim": 14, "index_n_heads": 3, "n_group": 1, "topk_group": 1}
+SHORT = {"head_dim": 10, "sliding_window": WINDOW, "layer_types": TURNS}
+HYBRIDS = ["hybrid_sliding", "hybrid"] * 2
 
 CONFIGS = {
     "gpt2": GPT,
@@ -147,11 +150,89 @@ CONFIGS = {
         "decoder_config": {**BASE, "num_hidden_layers": 3, "hidden_size_global": 96},
     },
     "minimax": {**BASE, **LOCAL, "block_size": 8, "layer_types": LINEAR},
+    "gemma3n_text": {**BASE, **SHORT, "num_kv_shared_layers": 2, "vocab_size_per_layer_input": 96},
+    "gemma4_text": {
+        **BASE,
+        **SHORT,
+        "global_head_dim": 16,
+        "num_global_key_value_heads": 1,
+        "attention_k_eq_v": True,
+        "num_kv_shared_layers": 1,
+        "layer_types": [*TURNS[:3], "full_attention"],
+        "vocab_size_per_layer_input": 96,
+    },
+    "llama4_text": {**BASE, **LOCAL, "head_dim": 10, "attention_chunk_size": WINDOW, "intermediate_size_mlp": 40},
+    "mimo_v2_flash": {**BASE, **SHORT, **ROUTED, "v_head_dim": 6, "num_attention_heads": 8},
+    "laguna": {**BASE, **SHORT, **EXPERTS, "num_attention_heads_per_layer": [4, 6, 4, 8]},
+    "deepseek_v32": {**BASE, **DSA},
+    "glm_moe_dsa": {**BASE, **DSA, "indexer_types": ["full", "shared"] * 2},
+    "hy_v4": {**BASE, **DSA, "indexer_types": ["full", "shared"] * 2, "hc_mult": 2},
+    "axk2": {**BASE, **DSA, "gated_norm_rank": 4},
+    "minimax_m3_vl_text": {
+        **BASE,
+        **LOCAL,
+        "head_dim": 12,
+        "rotary_dim": 6,
+        "index_head_dim": 8,
+        "index_n_heads": 2,
+        "dense_intermediate_size": 40,
+        "shared_intermediate_size": 24,
+        "layer_types": ["full_attention", "minimax_m3_sparse"] * 2,
+    },
+    "qwen4_exp_text": {
+        **BASE,
+        **DELTA,
+        **EXPERTS,
+        "head_dim": 12,
+        "shared_expert_intermediate_size": 24,
+        "hc_count": 2,
+        "hc_lowrank": 8,
+        "indexer_n_heads": 2,
+        "indexer_kv_heads": 1,
+        "indexer_head_dim": 14,
+        "indexer_budget": 8,
+        "indexer_compress_ratio": 4,
+        "layer_types": ["linear_attention", "indexed_attention"] * 2,
+    },
+    "inkling_text": {
+        **BASE,
+        **ROUTED,
+        "head_dim": 10,
+        "swa_head_dim": 8,
+        "swa_num_attention_heads": 4,
+        "swa_num_key_value_heads": 2,
+        "sliding_window_size": WINDOW,
+        "conv_kernel_size": 5,
+        "layer_types": HYBRIDS,
+    },
+    "zaya": {
+        **BASE,
+        "head_dim": 10,
+        "num_experts": 4,
+        "moe_intermediate_size": 24,
+        "router_hidden_size": 12,
+        "cca_time0": 3,
+        "sliding_window": WINDOW,
+        "layer_types": HYBRIDS,
+    },
+    "jetmoe": {**BASE, **LOCAL, "kv_channels": 10},
+    "hrm_text": {**BASE, "head_dim": 10, "num_hidden_layers": 2, "H_cycles": 2, "L_cycles": 3},
 }
 """A tiny config of each type; windows where it has any."""
 
 
-BESIDE = {"minimax", "rwkv", "xlstm", "reformer", "xlnet", "recurrent_gemma", "prophetnet", "blt", "musicgen"}
+BESIDE = {
+    "minimax",
+    "rwkv",
+    "xlstm",
+    "reformer",
+    "xlnet",
+    "recurrent_gemma",
+    "prophetnet",
+    "blt",
+    "musicgen",
+    "hrm_text",
+}
 """Types whose cache is no list of layers, or keeps some states beside it: only the sum can be compared."""
 KEEPS_WHOLE_WINDOW = {"xlnet"}
 """Types with a memory of their own that keeps as many tokens as it says."""

@@ -1,5 +1,7 @@
 """Dense, routed and sparse-latent decoders of 2024 to 2026: totals as published or as transformers 5.23 builds them."""
 
+from collections import Counter
+
 import pytest
 
 from cardscope.archs import build, interpret, open_config
@@ -192,3 +194,55 @@ def test_a_neutral_value_is_read_and_another_stays_a_finding():
     interpret(unseen)
     assert seen.unread() == ()
     assert unseen.unread() == ("moe_layer_freq",)
+
+
+V4_FLASH = {
+    "model_type": "deepseek_v4",
+    "compress_ratios": [0, 0, *([4, 128] * 20), 4, 0],
+    "hidden_size": 4096,
+    "moe_intermediate_size": 2048,
+    "n_routed_experts": 256,
+    "num_attention_heads": 64,
+    "num_experts_per_tok": 6,
+    "num_hash_layers": 3,
+    "num_hidden_layers": 43,
+    "num_nextn_predict_layers": 1,
+    "o_groups": 8,
+    "o_lora_rank": 1024,
+    "q_lora_rank": 1024,
+    "vocab_size": 129280,
+}
+"""deepseek-ai/DeepSeek-V4-Flash, announced with 284 B parameters; transformers 5.23 builds 284,332,230,231."""
+
+
+def test_deepseek_v4_is_counted_and_its_prediction_layer_is_said_to_be_missing():
+    fields = open_config(V4_FLASH)
+    assert take(interpret(fields)).parameters == 284_332_230_231
+    assert [notice.code for notice in fields.log.notices] == ["CS120"]
+
+
+def test_compressed_entries_grow_with_the_text_and_the_window_does_not():
+    groups = [group for group in take(build(V4_FLASH)).groups if group.layers]
+    counts: Counter[str] = Counter()
+    for group in groups:
+        counts[group.label] += group.count
+    assert counts == {
+        "routed, sliding 128 attention": 2,
+        "routed, sliding 128 and sparse 4:1 compressed attention": 21,
+        "routed, sliding 128 and 128:1 compressed attention": 20,
+    }
+    growth = {state.per_token for group in groups for state in group.states if not state.window}
+    assert growth == {(512 + 128) // 4, 512 // 128}
+
+
+def test_an_unknown_compression_is_refused_with_those_that_are_known():
+    with pytest.raises(BadField, match="0, 4, 128"):
+        build({**V4_FLASH, "compress_ratios": [8] * 43})
+
+
+def test_hashed_n_grams_have_a_prime_number_of_rows_each():
+    config = {"model_type": "qwen4_exp_text", "num_hidden_layers": 2, "ple_layer_ids": [2], "hidden_size": 48}
+    config |= {"ngram_size": 2, "heads_per_ngram": 3, "ngram_vocab_size_base": 90}
+    spec = build({**config, "layer_types": ["linear_attention"] * 2, "make_ngram_vocab_size_divisible_by": 10})
+    (table,) = (t for _, t in take(spec).tensors() if t.name == "ngram.weight")
+    assert table.shape == (310, 16)  # 97 + 101 + 103, rounded up to tens
