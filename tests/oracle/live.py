@@ -34,7 +34,7 @@ def run(config: Mapping[str, object], tokens: int) -> tuple[object, list[object]
     model = model_class(prepared).to(torch.bfloat16).eval()
     ids = torch.randint(4, 90, (1, tokens))
     own = given(prepared)
-    cache: dict[str, object] = {"past_key_values": own} if own else {}
+    cache: dict[str, object] = {} if own is None else {"past_key_values": own}
     with torch.no_grad():
         for piece in (ids[:, :-STEPS], *ids[:, -STEPS:].split(1, dim=1)):
             output = model(input_ids=piece, use_cache=True, **cache)
