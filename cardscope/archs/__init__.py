@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 
 from cardscope.archs._registry import REGISTRY, Declaration, arch, load
 from cardscope.errors import NotModelled
@@ -42,22 +44,34 @@ FAMILIES = (
 __all__ = ["FAMILIES", "arch", "build", "declared_types", "find", "interpret", "open_config"]
 
 
+@cache
 def _load_all() -> None:
     for family in FAMILIES:
         load(family)
 
 
+@cache
+def _index() -> dict[str, str]:
+    """Model type → family module, from a file that tools/index.py writes; it spares importing every family."""
+    text = Path(__file__).parent.parent.joinpath("data", "families.txt").read_text(encoding="utf-8")
+    rows = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
+    return {model_type: family for family, *types in rows for model_type in types}
+
+
 def find(model_type: str) -> Declaration | None:
     """The declaration of a model type, or None if it is not modelled."""
-    if not REGISTRY:
-        _load_all()
+    if model_type not in REGISTRY:
+        family = _index().get(model_type)
+        if family in FAMILIES:
+            load(family)
+        if model_type not in REGISTRY:
+            _load_all()
     return REGISTRY.get(model_type)
 
 
 def declared_types() -> tuple[str, ...]:
     """Every declared model type, sorted."""
-    if not REGISTRY:
-        _load_all()
+    _load_all()
     return tuple(sorted(REGISTRY))
 
 

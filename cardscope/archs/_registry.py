@@ -14,6 +14,9 @@ Declaration = Callable[[Fields], Spec]
 REGISTRY: Final[dict[str, Declaration]] = {}
 """Filled by the family modules when they are imported."""
 
+HOME: Final[dict[str, str]] = {}
+"""Model type → the family module that declares it, for the types imported so far."""
+
 
 def arch(*model_types: str) -> Callable[[Declaration], Declaration]:
     """Declares the architecture of one or more model types."""
@@ -23,6 +26,7 @@ def arch(*model_types: str) -> Callable[[Declaration], Declaration]:
             if name in REGISTRY:
                 raise ValueError(f"{name} is declared twice")
             REGISTRY[name] = declaration
+            HOME[name] = declaration.__module__.rpartition(".")[2]
         return declaration
 
     return register
