@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cardscope.parts import Attention, DeltaNet, LatentAttention, Mamba, Mamba2, Mlp, Moe, Part, SharedAttention, Spec
+from cardscope.parts import (
+    Attention,
+    DeltaNet,
+    LatentAttention,
+    Layer,
+    Mamba,
+    Mamba2,
+    Mlp,
+    Moe,
+    Part,
+    SharedAttention,
+    Spec,
+)
 
 Mixer = Attention | LatentAttention | SharedAttention
 
@@ -36,15 +48,20 @@ class Facts:
     num_mtp_layers: int = 0
 
 
+def distinct_layers(spec: Spec) -> tuple[tuple[Layer, int], ...]:
+    """Each layer object of the main tower with how often it occurs, in order of first appearance."""
+    counts: dict[int, int] = {}
+    first: dict[int, Layer] = {}
+    for layer in spec.main.layers:
+        key = id(layer)
+        counts[key] = counts.get(key, 0) + 1
+        first.setdefault(key, layer)
+    return tuple((first[key], count) for key, count in counts.items())
+
+
 def main_parts(spec: Spec) -> tuple[Part, ...]:
     """Every distinct part of the main tower's layers, in order."""
-    seen: dict[int, None] = {}
-    parts: dict[Part, None] = {}
-    for layer in spec.main.layers:
-        if id(layer) not in seen:
-            seen[id(layer)] = None
-            parts.update(dict.fromkeys(layer.parts))
-    return tuple(parts)
+    return tuple(dict.fromkeys(part for layer, _ in distinct_layers(spec) for part in layer.parts))
 
 
 def attentions(parts: tuple[Part, ...]) -> Iterator[Mixer]:

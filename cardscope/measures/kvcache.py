@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from cardscope.inventory import Inventory
-from cardscope.measures.facts import Mixer, attentions, main_parts
+from cardscope.measures.facts import Mixer, attentions, distinct_layers, main_parts
 from cardscope.parts import Attention, LatentAttention, Spec, State
 from cardscope.units import dtype_bytes
 
@@ -59,14 +58,14 @@ class KvCache:
 
 def attention_facts(spec: Spec) -> AttentionFacts:
     """Grouping, saving in parameters against one KV head per query head, and the layer map."""
-    layers = Counter(dict.fromkeys(KINDS, 0))
+    layers = dict.fromkeys(KINDS, 0)
     saved = 0
-    for layer in spec.main.layers:
+    # Most stacks repeat a few layer objects: each is looked at once.
+    for layer, count in distinct_layers(spec):
         own = [part for part in layer.parts if not getattr(part, "cross", False)]
-        kinds = [kind for part in own if (kind := _kind(part)) is not None]
-        layers.update(set(kinds) or {"none"})
-        saved += sum(_saved(part) for part in own if isinstance(part, Attention))
-    layers = Counter({kind: count * spec.main.repeats for kind, count in layers.items()})
+        for kind in {kind for part in own if (kind := _kind(part)) is not None} or {"none"}:
+            layers[kind] += count * spec.main.repeats
+        saved += count * sum(_saved(part) for part in own if isinstance(part, Attention))
     mixer = next(attentions(main_parts(spec)), None)
     if mixer is None:
         return AttentionFacts("none", None, None, None, 0, layers)
