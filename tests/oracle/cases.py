@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cardscope.inert import is_inert
 from tests.oracle import hints, spellings
-from tests.oracle.declared import keys_of, parts_of
+from tests.oracle.declared import keys_of, slots_of
 from tests.oracle.draw import draw
 from tests.oracle.knobs import HEAD_KEYS, KV_KEYS, TOKEN_IDS, WIDTH_KEYS
 from tests.oracle.meta import CAUSAL_LM_TYPES, classes_of, config_class
@@ -17,7 +17,7 @@ from tests.oracle.meta import CAUSAL_LM_TYPES, classes_of, config_class
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tests.oracle.declared import Key
+    from tests.oracle.declared import Key, Slot
 
     Config = dict[str, object]
     Path = tuple[str, ...]
@@ -79,8 +79,8 @@ def loose(model_type: str, seed: int) -> Config:
     """Any legal values: booleans and words at random, some optional keys absent or null."""
     config = {**named(model_type), **draw(model_type, f"random{seed}", distinct=False)}
     rng = random.Random(f"{model_type}:loose{seed}")
-    for path, key in slots(model_type):
-        if key.name in hints.TOGETHER.get(model_type, ()):
+    for path, key, part in slots(model_type):
+        if key.name in hints.TOGETHER.get(part.model_type, ()):
             continue
         if key.default is None and get(config, path) is not None and rng.random() < 0.25:
             config = put(config, path, ABSENT if rng.random() < 0.5 else None)
@@ -91,14 +91,9 @@ def loose(model_type: str, seed: int) -> Config:
     return config
 
 
-def slots(model_type: str) -> Iterator[tuple[Path, Key]]:
+def slots(model_type: str) -> Iterator[Slot]:
     """Every declared key of a type and of its nested configs, with the way to it."""
-    for key in keys_of(config_class(model_type)).values():
-        if key.name not in parts_of(model_type):
-            yield (key.name,), key
-    for name, part in parts_of(model_type).items():
-        if name not in hints.PARTS_LEFT_ALONE.get(model_type, ()):
-            yield from (((name, key.name), key) for key in keys_of(part).values())
+    return slots_of(config_class(model_type))
 
 
 def get(config: Config, path: Path) -> object:
@@ -125,7 +120,7 @@ def _changed(model_type: str, name: str, change: Callable[[Config], Config]) -> 
 
 
 def _flipped(model_type: str) -> Iterator[Case]:
-    for path, key in slots(model_type):
+    for path, key, _ in slots(model_type):
         if key.is_bool and key.name not in ("tie_word_embeddings", "use_cache"):
             flipped = not (hints.FIXED.get(model_type, {}).get(key.name, key.default))
             yield _changed(model_type, f"flip:{'.'.join(path)}", lambda c, p=path, v=flipped: put(c, p, v))
@@ -162,34 +157,34 @@ def _with_legal_heads(config: Config, path: Path, key: Key, keys: Mapping[str, K
 LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 
 
-def _without(config: Config, path: Path, key: Key, keys: Mapping[str, Key]) -> Config:
+def _without(config: Config, slot: Slot) -> Config:
     """The config less one key; less the per-layer lists too where that key is the number of layers."""
+    path = slot.path
     if path[-1] in LAYER_COUNTS:
         beside = {name: each for name, each in (get(config, path[:-1]) or config).items() if isinstance(each, list)}
         for name in beside:
             config = put(config, (*path[:-1], name), ABSENT)
-    return put(_with_legal_heads(config, path, key, keys), path, ABSENT)
+    return put(_with_legal_heads(config, path, slot.key, keys_of(slot.config)), path, ABSENT)
 
 
 def _removed(model_type: str) -> Iterator[Case]:
     config = perturbed(model_type)
-    for path, key in slots(model_type):
-        if get(config, path) is not None and key.name not in TOKEN_IDS:
-            keys = keys_of(parts_of(model_type).get(path[0]) if path[1:] else config_class(model_type))
-            name = f"without:{'.'.join(path)}"
-            yield _changed(model_type, name, lambda c, p=path, k=key, ks=keys: _without(c, p, k, ks))
+    for slot in slots(model_type):
+        if get(config, slot.path) is not None and slot.key.name not in TOKEN_IDS:
+            name = f"without:{'.'.join(slot.path)}"
+            yield _changed(model_type, name, lambda c, s=slot: _without(c, s))
 
 
 def _nulled(model_type: str) -> Iterator[Case]:
     config = perturbed(model_type)
-    for path, key in slots(model_type):
+    for path, key, _ in slots(model_type):
         varied = get(config, path) is not None or key.is_bool
         if key.nullable and varied and key.name not in TOKEN_IDS:
             yield _changed(model_type, f"null:{'.'.join(path)}", lambda c, p=path: put(c, p, None))
 
 
 def _spelled(model_type: str) -> Iterator[Case]:
-    for path, key in slots(model_type):
+    for path, key, _ in slots(model_type):
         for word in spellings.words(key):
             name = f"word:{'.'.join(path)}={word}"
             yield _changed(model_type, name, lambda c, p=path, w=word: put(c, p, w))
@@ -202,7 +197,7 @@ def _spelled(model_type: str) -> Iterator[Case]:
 
 def keys_never_varied(model_type: str, seeds: int = 20) -> tuple[str, ...]:
     """The declared keys that no case of a type sets, less those that the reviewed list calls inert."""
-    left = {path: key for path, key in slots(model_type) if not is_inert(key.name, model_type)}
+    left = {path: key for path, key, part in slots(model_type) if not is_inert(key.name, part.model_type)}
     for case in cases(model_type, seeds):
         config = case.attempt(0)
         left = {path: key for path, key in left.items() if get(config, path) in (None, key.default)}

@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.oracle.meta import config_class
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Declared by every config class, and about neither shape nor cache.
 COMMON = frozenset(
@@ -57,14 +61,31 @@ def keys_of(config: type) -> dict[str, Key]:
 
 
 @cache
-def parts_of(model_type: str) -> dict[str, type]:
-    """The nested configs of a wrapper: key → config class, as its default instance has them."""
-    config = config_class(model_type)
+def parts_of(config: type) -> dict[str, type]:
+    """The nested configs of a wrapper's class: key → config class, as its default instance has them."""
     specs = config.sub_configs_defaults
     if specs:
         return {name: config_class(spec.model_type) for name, spec in specs.items() if spec.model_type}
     nested = [name for name in keys_of(config) if name in config.sub_configs]
     return {name: type(part) for name in nested if dataclasses.is_dataclass(part := getattr(config(), name, None))}
+
+
+class Slot(NamedTuple):
+    """One declared key and the way to it; `config` is the class that declares it."""
+
+    path: tuple[str, ...]
+    key: Key
+    config: type
+
+
+def slots_of(config: type, path: tuple[str, ...] = ()) -> Iterator[Slot]:
+    """Every declared key of a config class and of its nested ones."""
+    parts = parts_of(config)
+    for name, key in keys_of(config).items():
+        if name not in parts:
+            yield Slot((*path, name), key, config)
+    for name, part in parts.items():
+        yield from slots_of(part, (*path, name))
 
 
 def _annotation(annotation: object) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tests.oracle.declared import Key
+    from tests.oracle.knobs import Rule
 
 SKIPPED = object()
 
@@ -33,9 +34,8 @@ class Draw:
         self.distinct = distinct
         self.outer = outer
         self.values: dict[str, object] = {}
-        own = {**hints.RULES.get(self.model_type, {}), **hints.RULES.get(where, {})}
-        self.added = [name for name in own if name not in self.keys]
-        self.rules = {**knobs.RULES, **own}
+        self.own = {**hints.RULES.get(self.model_type, {}), **hints.RULES.get(where, {})}
+        self.added = [name for name in self.own if name not in self.keys]
 
     def of(self, *names: str) -> object:
         """The value of the first of these keys that the type has, drawn now if need be; None if it has none."""
@@ -82,12 +82,20 @@ class Draw:
         return SKIPPED
 
     def _draw(self, name: str) -> object:
-        rule = self.rules.get(name)
+        rule = self._rule(name)
         value = rule(self) if rule else self._unruled(self.keys[name])
         if self.distinct and name in self.keys and value == self.keys[name].default and rule:
             value = rule(self)
         self.values[name] = value
         return None if value is SKIPPED else value
+
+    def _rule(self, name: str) -> Rule | None:
+        """The type's own rule for a key, else the shared one, which knows no lists."""
+        if name in self.own:
+            return self.own[name]
+        shared = knobs.RULES.get(name)
+        listed = isinstance(self.keys[name].default, list | tuple) if name in self.keys else False
+        return shared if not listed or name in knobs.LISTS else None
 
     def _unruled(self, key: Key) -> object:
         """A key without a rule: booleans and small integers vary, all else stays at its default."""
@@ -108,11 +116,15 @@ def draw(model_type: str, seed: str, *, distinct: bool) -> dict[str, object]:
     A nested config's own rules may also stand under `wrapper.key`, and may look at what is drawn outside it.
     """
     rng = random.Random(f"{model_type}:{seed}")
-    whole = Draw(config_class(model_type), model_type, rng, distinct=distinct, outer={}).config()
-    for name, part in parts_of(model_type).items():
-        if name in hints.PARTS_LEFT_ALONE.get(model_type, ()):
-            continue
-        named = {"model_type": part.model_type} if part.model_type else {}
-        inner = Draw(part, f"{model_type}.{name}", rng, distinct=distinct, outer=whole)
-        whole[name] = {**named, **inner.config()}
+    whole = _drawn(config_class(model_type), model_type, rng, distinct, {})
     return {**whole, **hints.FIXED.get(model_type, {})}
+
+
+def _drawn(config: type, where: str, rng: random.Random, distinct: bool, outer: Mapping[str, object]) -> dict:
+    whole = Draw(config, where, rng, distinct=distinct, outer=outer).config()
+    for name, part in parts_of(config).items():
+        inside = f"{where}.{name}"
+        if inside not in hints.LEFT_ALONE:
+            named = {"model_type": part.model_type} if part.model_type else {}
+            whole[name] = {**named, **_drawn(part, inside, rng, distinct, whole)}
+    return whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.oracle import knobs
-from tests.oracle.knobs import INNERS, POSITIONS, RANKS, divisor_of, pool
+from tests.oracle.knobs import INNERS, POSITIONS, divisor_of, pool
 
 if TYPE_CHECKING:
     from tests.oracle.draw import Draw
@@ -315,8 +315,7 @@ ILLEGAL: dict[str, dict[str, str]] = {
 
 QWEN4_INDEXER = ("indexer_n_heads", "indexer_kv_heads", "indexer_head_dim", "indexer_budget", "indexer_compress_ratio")
 # Keys that stand all together or not at all: a random draw leaves them.
-TOGETHER: dict[str, tuple[str, ...]] = {"qwen4_exp_text": QWEN4_INDEXER, "qwen4_exp": QWEN4_INDEXER}
+TOGETHER: dict[str, tuple[str, ...]] = {"qwen4_exp_text": QWEN4_INDEXER}
 
-PARTS_LEFT_ALONE: dict[str, tuple[str, ...]] = {}
-
-__all__ = ["FIXED", "KINDS", "PARTS_LEFT_ALONE", "POSITIONS", "RANKS", "RULES", "SEEDS", "TOGETHER", "kinds_of"]
+# Nested configs that stay at their defaults, as `wrapper.key`.
+LEFT_ALONE: frozenset[str] = frozenset()

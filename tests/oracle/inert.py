@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from cardscope.inert import is_inert
 from tests.oracle import spellings
 from tests.oracle.cases import Case, get, perturbed, put, slots
-from tests.oracle.declared import parts_of
 from tests.oracle.meta import CAUSAL_LM_TYPES, Refused, build
 from tests.oracle.run import settle
 
@@ -96,7 +95,7 @@ def effects(model_type: str) -> dict[str, str]:
         return {}
     base, before, _ = outcome
     found: dict[str, str] = {}
-    for path, key in slots(model_type):
+    for path, key, _ in slots(model_type):
         told = effect(base, before, path, key)
         if found.get(key.name) != "changed":
             found[key.name] = told
@@ -105,11 +104,7 @@ def effects(model_type: str) -> dict[str, str]:
 
 def inert_slots(model_type: str) -> list[tuple[Path, Key]]:
     """The declared keys of a type that the reviewed list calls inert."""
-    return [
-        (path, key)
-        for path, key in slots(model_type)
-        if is_inert(key.name, nested.model_type if (nested := parts_of(model_type).get(path[0])) else model_type)
-    ]
+    return [(path, key) for path, key, part in slots(model_type) if is_inert(key.name, part.model_type)]
 
 
 def offenders(model_type: str) -> dict[str, str]:

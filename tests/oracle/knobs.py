@@ -243,4 +243,18 @@ def _named() -> Iterator[tuple[str, Rule]]:
 RULES: dict[str, Rule] = dict(_named())
 
 # Keys with a rule above that say nothing about size: left alone by the "removed" cases.
+# Keys whose rule draws a list; no other shared rule is for a key that holds one.
+LISTS = frozenset(
+    {
+        "layer_types",
+        "mlp_layer_types",
+        "layers_block_type",
+        "no_rope_layers",
+        "mlp_only_layers",
+        "moe_layers",
+        "full_attn_idxs",
+        "attn_layer_indices",
+        "local_layer_ids",
+    }
+)
 TOKEN_IDS = frozenset(name for name in RULES if name.endswith("_token_id"))
