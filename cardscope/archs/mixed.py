@@ -31,7 +31,7 @@ from cardscope.parts import Attention, Spec, linear, norm
 @arch("afmoe")
 def afmoe(c: Fields) -> Spec:
     """Trinity (AfmoeForCausalLM): gated attention, four norms a layer, three sliding layers to one full."""
-    kinds = layer_types(c, every(c.int("global_attn_every_n_layers")))
+    kinds = layer_types(c, every(c.opt_int("global_attn_every_n_layers") or 0))
     mixers = pick(kinds, by_window(attention(c, qk_norm="head", gate="apart"), c.opt_int("sliding_window")))
     shared = c.int("num_shared_experts", low=0) * c.int("moe_intermediate_size")
     routed = moe(c, shared=shared, correction=True, correction_is_parameter=True)
