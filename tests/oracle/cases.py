@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cardscope.inert import is_inert
-from tests.oracle import hints, spellings
+from tests.oracle import limits, spellings
 from tests.oracle.declared import keys_of, slots_of
 from tests.oracle.draw import draw
 from tests.oracle.knobs import HEAD_KEYS, KV_KEYS, TOKEN_IDS, WIDTH_KEYS
@@ -39,7 +39,7 @@ class Case:
 
 def cases(model_type: str, seeds: int = 20) -> Iterator[Case]:
     """Every legal case of a type, the cheapest to understand first."""
-    illegal = hints.ILLEGAL.get(model_type, {})
+    illegal = limits.ILLEGAL.get(model_type, {})
     yield from (case for case in _all(model_type, seeds) if case.name not in illegal)
 
 
@@ -61,7 +61,7 @@ def _all(model_type: str, seeds: int) -> Iterator[Case]:
 
 def default(model_type: str) -> Config:
     """Nothing but the model type; for a type that does not build so, the fewest facts of a real config."""
-    return {**named(model_type), **copy.deepcopy(hints.SEEDS.get(model_type, {}))}
+    return {**named(model_type), **copy.deepcopy(limits.SEEDS.get(model_type, {}))}
 
 
 def named(model_type: str) -> Config:
@@ -80,7 +80,7 @@ def loose(model_type: str, seed: int) -> Config:
     config = {**named(model_type), **draw(model_type, f"random{seed}", distinct=False)}
     rng = random.Random(f"{model_type}:loose{seed}")
     for path, key, part in slots(model_type):
-        if key.name in hints.TOGETHER.get(part.model_type, ()):
+        if key.name in limits.TOGETHER.get(part.model_type, ()):
             continue
         if key.default is None and get(config, path) is not None and rng.random() < 0.25:
             config = put(config, path, ABSENT if rng.random() < 0.5 else None)
@@ -122,7 +122,7 @@ def _changed(model_type: str, name: str, change: Callable[[Config], Config]) -> 
 def _flipped(model_type: str) -> Iterator[Case]:
     for path, key, _ in slots(model_type):
         if key.is_bool and key.name not in ("tie_word_embeddings", "use_cache"):
-            flipped = not (hints.FIXED.get(model_type, {}).get(key.name, key.default))
+            flipped = not (limits.FIXED.get(model_type, {}).get(key.name, key.default))
             yield _changed(model_type, f"flip:{'.'.join(path)}", lambda c, p=path, v=flipped: put(c, p, v))
 
 

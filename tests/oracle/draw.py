@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from tests.oracle import hints, knobs
+from tests.oracle import hints, knobs, limits
 from tests.oracle.declared import keys_of, parts_of
 from tests.oracle.meta import config_class
 
@@ -68,7 +68,7 @@ class Draw:
 
     def kinds_of(self, key: str) -> tuple[str, ...]:
         """The words that a per-layer list of this type may hold."""
-        return hints.kinds_of(self.model_type, key)
+        return limits.kinds_of(self.model_type, key)
 
     def above(self, *path: str) -> int:
         """A value drawn outside this nested config."""
@@ -117,14 +117,14 @@ def draw(model_type: str, seed: str, *, distinct: bool) -> dict[str, object]:
     """
     rng = random.Random(f"{model_type}:{seed}")
     whole = _drawn(config_class(model_type), model_type, rng, distinct, {})
-    return {**whole, **hints.FIXED.get(model_type, {})}
+    return {**whole, **limits.FIXED.get(model_type, {})}
 
 
 def _drawn(config: type, where: str, rng: random.Random, distinct: bool, outer: Mapping[str, object]) -> dict:
     whole = Draw(config, where, rng, distinct=distinct, outer=outer).config()
     for name, part in parts_of(config).items():
         inside = f"{where}.{name}"
-        if inside not in hints.LEFT_ALONE:
+        if inside not in limits.LEFT_ALONE:
             named = {"model_type": part.model_type} if part.model_type else {}
             whole[name] = {**named, **_drawn(part, inside, rng, distinct, whole)}
     return whole
