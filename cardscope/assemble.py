@@ -33,6 +33,8 @@ from cardscope.report.model import (
 )
 from cardscope.units import dtype_bytes, dtype_name
 
+UNREAD_SHOWN = 40
+"""Unread keys that are named one by one."""
 SKIPPED = Exact(None, status="skipped", reason="not asked for")
 NO_CHECKPOINT = Checkpoint(None, status="skipped", reason="nothing stored was looked at")
 
@@ -99,7 +101,7 @@ def assemble(
     inventory = take(reading.spec) if reading.spec else None
     whole = inventory if reading.whole else None
     stored = checkpoint or hub_total(raw)
-    parameters = _parameters(reading, whole, exact, stored, raw)
+    parameters = _parameters(reading, whole, exact, stored, raw, identity)
     if reading.spec is None and exact.total is None and stored.stored_numbers is None:
         raise NotModelled(reading.reason or "nothing here can be counted", hint=_not_modelled_hint(exact, identity))
     return _report(raw, identity, reading, inventory, whole, parameters, options or Options())
@@ -182,22 +184,21 @@ def hub_total(raw: RawConfig) -> Checkpoint:
 
 
 def _parameters(
-    reading: Reading, whole: Inventory | None, exact: Exact, stored: Checkpoint, raw: RawConfig
+    reading: Reading, whole: Inventory | None, exact: Exact, stored: Checkpoint, raw: RawConfig, identity: Identity
 ) -> Parameters:
-    analytic = _analytic(reading, whole, exact, raw)
+    analytic = _analytic(reading, whole, exact, raw, identity)
     guess = heuristic(reading.spec) if reading.spec else None
     why = None if guess is not None else "no hidden size and layer count were read"
     differences, stored = _differences(reading.spec, whole, guess, analytic, exact, stored)
     return Parameters(Heuristic(guess, why), analytic, exact, stored, differences)
 
 
-def _analytic(reading: Reading, whole: Inventory | None, exact: Exact, raw: RawConfig) -> Analytic:
+def _analytic(reading: Reading, whole: Inventory | None, exact: Exact, raw: RawConfig, identity: Identity) -> Analytic:
     if whole is None:
         return Analytic(None, confidence="none", reason=reading.reason)
-    confidence: Confidence = "declared"
     disagrees = exact.total is not None and exact.total != whole.parameters
-    if reading.unread or _changed(reading.log, raw.data) or raw.data.get("auto_map") or disagrees:
-        confidence = "declared-unseen"
+    doubts = (reading.unread, _changed(reading.log, raw.data), raw.data.get("auto_map"), identity.foreign, disagrees)
+    confidence: Confidence = "declared-unseen" if any(doubts) else "declared"
     active = whole.active
     return Analytic(
         whole.parameters,
@@ -312,7 +313,7 @@ def _findings(
 ) -> tuple[Finding, ...]:
     where = raw.where
     found = [finding(n.code, n.message, f"{where}:{n.key}") for n in reading.log.notices]
-    found += [_unread(key, where) for key in reading.unread]
+    found += _unread(reading.unread, where)
     found += [_default_changed(item, where) for item in _changed(reading.log, raw.data)]
     if raw.data.get("auto_map"):
         found.append(
@@ -321,14 +322,23 @@ def _findings(
     if identity.inferred:
         message = f"no model_type; {identity.model_type} follows from {identity.architectures[0]}"
         found.append(finding("CS113", message, f"{where}:architectures"))
+    if identity.foreign:
+        message = f"transformers has no class {identity.architectures[0]}; what it may add is not counted"
+        found.append(finding("CS119", message, f"{where}:architectures"))
     if dtype is None:
         found.append(finding("CS114", "the config states no dtype; bf16 is assumed", f"{where}:dtype"))
     found += [gap for d in parameters.differences if (gap := _disagreement(d, where))]
     return tuple(found)
 
 
-def _unread(key: str, where: str) -> Finding:
-    return finding("CS110", f"{key} may shape tensors and nothing here reads it", f"{where}:{key}")
+def _unread(keys: tuple[str, ...], where: str) -> list[Finding]:
+    """One finding a key, and one for all beyond the first few dozen."""
+    found = [
+        finding("CS110", f"{key[:200]} may shape tensors and nothing here reads it", f"{where}:{key[:200]}")
+        for key in keys[:UNREAD_SHOWN]
+    ]
+    rest = len(keys) - UNREAD_SHOWN
+    return [*found, finding("CS110", f"so may {rest:,} more keys", where)] if rest > 0 else found
 
 
 def _default_changed(item: Read, where: str) -> Finding:

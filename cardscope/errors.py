@@ -24,15 +24,24 @@ if TYPE_CHECKING:
     from cardscope.model import HubFacts
 
 
+LONGEST = 800
+"""Characters of a message or a hint."""
+
+
 class CardscopeError(Exception):
     """Base of all errors raised on purpose: a sentence, a hint, and an audit kind."""
 
     kind = "internal"
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        # What a config holds may be quoted in either, and has no end of its own.
+        self.message = _short(message)
+        self.hint = None if hint is None else _short(hint)
+        super().__init__(self.message)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 class UsageError(CardscopeError):

@@ -233,7 +233,7 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, Int):
             raise BadField(self.prefix + name, value, "an integer")
         if not low <= value <= high:
-            wanted = f"between {low:,} and {high:,}" if high < MAX_INT else f"at least {low}"
+            wanted = f"at least {low}" if high == MAX_INT and value < low else f"between {low:,} and {high:,}"
             raise BadField(self.prefix + name, value, wanted)
         return value
 

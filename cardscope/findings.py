@@ -20,6 +20,7 @@ RULES: Final[Mapping[str, tuple[Severity, str]]] = {
     "CS116": ("info", "no class is named and the type has no causal-LM class: the base model is counted"),
     "CS117": ("info", "transformers allocates tensors that the model never uses"),
     "CS118": ("info", "the class ties a head that the file says is not tied"),
+    "CS119": ("warning", "the class named is none that transformers has for the model type"),
     "CS120": ("info", "extra prediction layers of unknown form are not counted"),
     "CS201": ("error", "the analytic count differs from the exact count"),
     "CS202": ("warning", "the Hub's total is not explained by the config"),

@@ -95,8 +95,8 @@ def type_of_class(name: str) -> str | None:
     """The model type whose table names this model class (`GPT2LMHeadModel` → gpt2), or None."""
     if not _NAME.fullmatch(name):
         return None
-    at = _file().find(b':"%s"' % name.encode())
-    if at < 0:
-        return None
-    start = _file().rfind(b'\n{"type":"', 0, at) + len(b'\n{"type":"')
-    return _file()[start : _file().index(b'"', start)].decode()
+    hits = re.finditer(rb'\n\{"type":"([^"]+)","class":"([^"]+)"[^\n]*:"%s"' % name.encode(), _file())
+    named = [(hit[1].decode(), hit[2].decode().removesuffix("Config")) for hit in hits]
+    # Some types borrow another's classes (gpt-sw3, internlm3): the class's own name says whose it is.
+    own = min(named, key=lambda it: (not name.startswith(it[1]), it[0].replace("_", "") != it[1].lower()), default=None)
+    return own[0] if own else None

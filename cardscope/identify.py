@@ -18,6 +18,17 @@ class Identity(NamedTuple):
     inferred: bool
     architectures: tuple[str, ...]
 
+    @property
+    def foreign(self) -> bool:
+        """Whether transformers knows the type and has no such class as the first one named (letter case aside)."""
+        from cardscope.harvest import declared, type_of_class
+
+        known = declared(self.model_type)
+        if known is None or not self.architectures:
+            return False
+        named = self.architectures[0]
+        return named.lower() not in {own.lower() for own in known.models.values()} and type_of_class(named) is None
+
 
 def identify(config: Mapping[str, object]) -> Identity:
     """Type by `model_type`, else by the first class in `architectures` that transformers maps to a type."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from cardscope.errors import BadField, ConfigError
+from cardscope.errors import BadField, ConfigError, NotModelled
 from cardscope.fields import Fields
 from cardscope.parts import (
     BARE,
@@ -328,14 +329,16 @@ HEADS = {
 
 
 def head_class(c: Fields) -> str:
-    """The head that `architectures` names; the causal-LM head where it names none. Raises ConfigError if unknown."""
+    """The head that `architectures` names; the causal-LM head where it names none. Raises NotModelled if unknown."""
     named = c.texts("architectures")
     if not named:
         return "causal_lm"
+    # A base model says no task: ForRewardModel and DoubleHeadsModel end the same way and have heads of their own.
+    tasked = re.search("For[A-Z]|Heads", named[0]) is not None
     for ending, kind in HEADS.items():
-        if named[0].endswith(ending):
+        if named[0].endswith(ending) and not (kind == "base" and tasked):
             return kind
-    raise ConfigError(
+    raise NotModelled(
         f"the class {named[0]} has a head that is not modelled",
         hint="--set architectures=[] counts the causal-LM model",
     )
@@ -346,7 +349,9 @@ def labels(c: Fields, default: int = 2) -> int:
     count = c.peek("num_labels")
     if isinstance(count, int):
         return c.int("num_labels", low=0)
-    names = c.raw("id2label", None)
+    # Looked at, not logged: the report need not repeat the names.
+    names = c.peek("id2label")
+    c.touch("id2label")
     return c.derive("num_labels", len(names) if isinstance(names, dict) else default)
 
 

@@ -79,14 +79,17 @@ def gpt_neo(c: Fields) -> Spec:
 def _expand(c: Fields, groups: object) -> list[str]:
     """`[[["global", "local"], 12]]` written out; must give one word a layer."""
     words: list[str] = []
+    total = 0
     for group in groups if isinstance(groups, Sequence) else [[["global", "local"], 12]]:
         match group:
-            case [list(kinds), int(times)] if 0 <= times <= MAX_LAYERS:
-                words += [str(kind) for kind in kinds] * times
+            case [list(kinds), int(times)] if times >= 0:
+                total += len(kinds) * times
+                # Counted before it is written out: a few bytes may ask for a billion words.
+                words += [str(kind) for kind in kinds] * times if total <= MAX_LAYERS else []
             case _:
                 raise BadField("attention_types", group, "a list of [words, times]")
-    if len(words) != c.layers():
-        raise BadField("attention_types", f"{len(words)} entries", f"one for each of the {c.layers()} layers")
+    if total != c.layers():
+        raise BadField("attention_types", f"{total:,} entries", f"one for each of the {c.layers()} layers")
     return words
 
 

@@ -25,7 +25,7 @@ from cardscope.archs._registry import arch
 from cardscope.archs.experts import sparse_words
 from cardscope.archs.gated import by_window
 from cardscope.archs.routed import choose
-from cardscope.errors import BadField, ConfigError
+from cardscope.errors import BadField, ConfigError, NotModelled
 from cardscope.fields import MAX_LAYERS, Fields
 from cardscope.parts import (
     LAYER,
@@ -50,10 +50,10 @@ from cardscope.parts import (
 
 
 def only(c: Fields, *endings: str) -> None:
-    """Refuses a class in `architectures` whose head is none of these. Raises ConfigError."""
+    """Refuses a class in `architectures` whose head is none of these. Raises NotModelled."""
     named = c.texts("architectures") or ()
     if named and not named[0].endswith(endings):
-        raise ConfigError(
+        raise NotModelled(
             f"the class {named[0]} has a head that is not modelled",
             hint="--set architectures=[] counts the causal-LM model",
         )

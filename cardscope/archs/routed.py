@@ -30,7 +30,8 @@ def sparse(c: Fields, total: int) -> list[bool]:
     dense = c.ints("mlp_only_layers") or ()
     if not in_range(dense, total):
         raise BadField("mlp_only_layers", list(dense), f"a list of layers below {total}")
-    return [step > 0 and i not in dense and (i + 1) % step == 0 for i in range(total)]
+    skipped = frozenset(dense)
+    return [step > 0 and i not in skipped and (i + 1) % step == 0 for i in range(total)]
 
 
 def choose(routed: list[bool], expert: Part, dense: Part) -> list[Part | None]:

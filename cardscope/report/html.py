@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from cardscope.report.lines import Line, Span
+from cardscope.report.lines import Line, Span, safe
 from cardscope.report.model import Report
 from cardscope.report.text import lines
 
@@ -15,7 +15,7 @@ from cardscope.report.text import lines
 def html(report: Report) -> str:
     """The page: the same lines as the terminal's, with bars drawn by the browser."""
     page = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
-    return page.substitute(title=escape(report.model.id), body="\n".join(_rows(lines(report))))
+    return page.substitute(title=escape(safe(report.model.id)), body="\n".join(_rows(lines(report))))
 
 
 def _rows(rows: list[Line]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from math import isfinite, isnan
 from typing import Any
 
 from cardscope.measures.differences import Difference
@@ -42,9 +43,14 @@ def _names(kind: type) -> tuple[str, ...]:
 
 
 def _value(value: Any) -> Any:
+    """A value in JSON's own types; NaN and the infinities, which JSON has no word for, as strings."""
     if isinstance(value, tuple | list):
         return [_value(item) for item in value]
-    return dict(value) if hasattr(value, "items") else value
+    if hasattr(value, "items"):
+        return {str(key): _value(item) for key, item in value.items()}
+    if isinstance(value, float) and not isfinite(value):
+        return "NaN" if isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
 
 
 def _spec(report: Report) -> dict[str, object] | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple, TextIO
+from unicodedata import east_asian_width
 
 Style = Literal["", "title", "head", "strong", "dim", "good", "warn", "bad", "bar"]
 WIDTH: Final = 80
+LONGEST: Final = 1000
+"""Characters of a foreign string that are shown."""
 
 STYLES: Final = {
     "title": "bold",
@@ -61,8 +64,48 @@ def plain(rows: Iterable[Line]) -> str:
 
 
 def safe(text: str) -> str:
-    """A foreign string without control characters, so that a config cannot steer the terminal."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+    """A foreign string without control characters, so that a config cannot steer the terminal, and not without end."""
+    short = text if len(text) <= LONGEST else text[:LONGEST] + "…"
+    return short if short.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in short)
+
+
+def columns(text: str) -> int:
+    """Cells a terminal needs for the text at most: two for each wide character."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def shorten(text: str, width: int) -> str:
+    """The text in at most `width` columns, with an ellipsis where something is left out."""
+    return text if columns(text) <= width else _head(text, width - 1) + "…"
+
+
+def pad(text: str, width: int) -> str:
+    """The text filled up to `width` columns."""
+    return text + " " * (width - columns(text))
+
+
+def _head(text: str, width: int) -> str:
+    """As much of the text as `width` columns hold."""
+    kept = text[: max(0, width)]
+    while columns(kept) > width:
+        kept = kept[:-1]
+    return kept
+
+
+def fit(row: Line) -> Line:
+    """The line in at most WIDTH columns: absurd figures lose their end, visibly."""
+    used = [columns(span.text) for span in row]
+    if sum(used) <= WIDTH:
+        return row
+    room, kept = WIDTH, []
+    for span, width in zip(row, used, strict=True):
+        kept.append(Span(shorten(span.text, room), span.style))
+        room -= width
+        if room <= 0:
+            break
+    return tuple(kept)
 
 
 def bar(share: float, width: int) -> str:
@@ -75,14 +118,25 @@ def bar(share: float, width: int) -> str:
 def wrap(pieces: Sequence[str], indent: int, first: int, separator: str = "  ", width: int = WIDTH) -> list[str]:
     """Pieces joined and broken between them; the first line starts after `first` used columns."""
     rows, used = [""], first
-    for piece in pieces:
+    for piece in _chopped(pieces, width - max(indent, first)):
         gap = separator if rows[-1] else ""
-        if used + len(gap) + len(piece) > width and rows[-1]:
+        if used + len(gap) + columns(piece) > width and rows[-1]:
             rows.append("")
             used, gap = indent, ""
         rows[-1] += gap + piece
-        used += len(gap) + len(piece)
+        used += len(gap) + columns(piece)
     return [rows[0], *(" " * indent + row for row in rows[1:])]
+
+
+def _chopped(pieces: Iterable[str], room: int) -> Iterator[str]:
+    """Each piece, cut where it alone is wider than a line."""
+    for piece in pieces:
+        rest = piece
+        while columns(rest) > room:
+            head = _head(rest, room)
+            yield head
+            rest = rest[len(head) :]
+        yield rest
 
 
 def emit(rows: Sequence[Line], stream: TextIO) -> None:

@@ -14,9 +14,7 @@ BY_SUFFIX = {".json": "json", ".md": "markdown", ".html": "html", ".htm": "html"
 def render(report: Report, form: str) -> str:
     """The report as text in one of the forms human, json, markdown, html, quiet."""
     if form == "json":
-        import json
-
-        return json.dumps(report.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return _json(report)
     if form == "markdown":
         from cardscope.report.markdown import markdown
 
@@ -30,6 +28,17 @@ def render(report: Report, form: str) -> str:
     from cardscope.report.text import lines
 
     return plain(lines(report))
+
+
+def _json(report: Report) -> str:
+    """Readable JSON, in which what cannot be printed stays escaped, beyond what JSON itself asks for."""
+    import json
+
+    text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+    lines = text.split("\n")
+    if not all(row.isprintable() for row in lines):
+        lines = ["".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in row) for row in lines]
+    return "\n".join(lines) + "\n"
 
 
 def write(report: Report, form: str, output: str | None, stream: TextIO) -> None:

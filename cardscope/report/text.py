@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cardscope.measures.kvcache import CacheRow, KvCache
-from cardscope.report.lines import WIDTH, Line, Span, Style, bar, line, safe, wrap
+from cardscope.report.lines import WIDTH, Line, Span, Style, bar, columns, fit, line, pad, safe, shorten, wrap
 from cardscope.report.model import Checkpoint, Exact, Report
 from cardscope.units import format_bytes, format_count, short_dtype
 
@@ -28,25 +28,21 @@ def lines(report: Report) -> list[Line]:
     sections = (_title, _headline, _changes, _parameters, _components, _attention, _cache, _memory, _spec, _findings)
     rows: list[Line] = []
     for section in sections:
-        rows += list(section(report))
+        rows += (fit(row) for row in section(report))
     return rows
 
 
 def _title(report: Report) -> Iterator[Line]:
     model = report.model
-    at = f" @ {model.revision[:8]}" if model.revision else ""
+    at = f" @ {safe(model.revision[:8])}" if model.revision else ""
     right = f"{safe(model.model_type or 'no model_type')} · {PLACES.get(model.source, model.source)}{at}"
     name = safe(model.id)
-    room = WIDTH - len(right) - 2
-    if len(name) <= room:
-        yield line(Span(name.ljust(room + 2), "title"), Span(right, "dim"))
+    room = WIDTH - columns(right) - 2
+    if columns(name) <= room:
+        yield line(Span(pad(name, room + 2), "title"), Span(right, "dim"))
     else:
-        yield line(Span(_shorten(name, WIDTH), "title"))
-        yield line(Span(_shorten(right, WIDTH), "dim"))
-
-
-def _shorten(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+        yield line(Span(shorten(name, WIDTH), "title"))
+        yield line(Span(shorten(right, WIDTH), "dim"))
 
 
 def headline_pieces(report: Report) -> list[str]:
@@ -101,7 +97,9 @@ def _growth(cache: KvCache | None) -> Iterator[str]:
 
 def _changes(report: Report) -> Iterator[Line]:
     for key, before, after in report.model.changes:
-        yield line(Span(f"what if: {safe(key)} = {safe(str(after))} (was {safe(str(before))})", "warn"))
+        told = f"what if: {safe(key)} = {shorten(safe(str(after)), 200)} (was {shorten(safe(str(before)), 200)})"
+        for row in wrap(told.split(" "), 2, 0, " "):
+            yield line(Span(row, "warn"))
 
 
 # -- the four counts ---------------------------------------------------------------------------------------
@@ -134,7 +132,7 @@ def _exact_label(exact: Exact) -> str:
 
 
 def _count(name: str, label: str, value: int | None, reason: str | None, base: int | None) -> Iterator[Line]:
-    start = f"  {name:<9} {_shorten(label, 24):<24} "
+    start = f"  {name:<9} {pad(shorten(label, 24), 24)} "
     if value is None:
         rows = wrap((safe(reason or "unknown")).split(" "), len(start), len(start), " ")
         yield line(Span(start), Span(rows[0], "dim"))
@@ -209,7 +207,7 @@ def _attention(report: Report) -> Iterator[Line]:
     if len(present) > 1 or not facts.layers.get("full"):
         yield line(f"  layers: {', '.join(present)}")
     if cache and cache.saving and facts.kind != "mha":
-        much = f"{100 * cache.saving:.1f}".rstrip("0").rstrip(".")
+        much = f"{100 * cache.saving:.1f}".rstrip("0").rstrip(".") if cache.saving < 0.9995 else "over 99.9"
         saved = f" and {format_count(facts.parameters_saved)} parameters" if facts.parameters_saved else ""
         yield line(
             f"  per token {cache.per_token_bytes:,} B; multi-head would keep {cache.mha_per_token_bytes:,} B: ",

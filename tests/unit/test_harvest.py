@@ -186,3 +186,20 @@ def test_the_versions_are_told():
 
 def test_all_registered_types_are_there():
     assert len(known_types()) >= 804
+
+
+@pytest.mark.parametrize(
+    ("name", "model_type"),
+    [
+        ("GPT2LMHeadModel", "gpt2"),
+        ("LlamaForCausalLM", "llama"),
+        ("LlamaModel", "llama"),
+        ("RobertaModel", "roberta"),
+        ("Gemma3ForConditionalGeneration", "gemma3"),
+        ("NoSuchModel", None),
+        ('x","class":"y', None),
+    ],
+)
+def test_a_class_belongs_to_the_type_it_is_named_after(name, model_type):
+    """internlm3 uses Llama's classes and gpt-sw3 GPT-2's, which does not make them theirs."""
+    assert harvest.type_of_class(name) == model_type
