@@ -140,7 +140,7 @@ def _report(
         weights=rows,
         weights_reason=why,
         findings=_findings(raw, identity, reading, parameters, dtype),
-        groups=tuple((g.count, g.label) for g in inventory.groups if g.layers) if inventory else (),
+        groups=tuple((g.tower, g.count, g.label) for g in inventory.groups if g.layers) if inventory else (),
         inventory=inventory,
     )
 

@@ -22,7 +22,7 @@ def to_dict(report: Report) -> dict[str, object]:
         "attention": _attention(report.attention),
         "kv_cache": _cache(report.kv_cache),
         "memory": {"weights": [_plain(row) for row in report.weights], "reason": report.weights_reason},
-        "layers": [{"count": count, "label": label} for count, label in report.groups],
+        "layers": [{"tower": tower, "count": count, "label": label} for tower, count, label in report.groups],
         "findings": [_plain(item) for item in report.findings],
     }
 

@@ -121,7 +121,8 @@ class Report:
     weights: tuple[WeightRow, ...]
     weights_reason: str | None
     findings: tuple[Finding, ...]
-    groups: tuple[tuple[int, str], ...] = ()
+    groups: tuple[tuple[str, int, str], ...] = ()
+    """(tower, how many equal layers, what they are made of)."""
     inventory: Inventory | None = None
 
     def to_dict(self) -> dict[str, object]:

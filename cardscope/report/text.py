@@ -182,8 +182,15 @@ def _components(report: Report) -> Iterator[Line]:
         share = count / total
         start = f"  {name:<11} {count:>19,} {100 * share:>6.1f} %  "
         yield line(start, Span(bar(share, WIDTH - len(start) - 2), "bar"))
-    for index, row in enumerate(wrap([f"{n} × {safe(label) or 'layer'}" for n, label in report.groups], 9, 9, " · ")):
+    for index, row in enumerate(wrap(list(_layers(report)), 9, 9, " · ")):
         yield line(Span("" if index else "  layers ", "dim"), row)
+
+
+def _layers(report: Report) -> Iterator[str]:
+    """Equal layers in words; where there are several towers, each names its own."""
+    several = len({tower for tower, _, _ in report.groups}) > 1
+    for tower, count, label in report.groups:
+        yield f"{safe(tower) + ': ' if several else ''}{count} × {safe(label) or 'layer'}"
 
 
 # -- attention, cache, memory ------------------------------------------------------------------------------
@@ -236,16 +243,21 @@ def _cache(report: Report) -> Iterator[Line]:
     yield line()
     held = "one sequence" if cache.batch == 1 else f"{cache.batch:,} sequences"
     yield line(Span("CACHE", "head"), f"  {held}, {short_dtype(cache.dtype)}")
-    rows = _thin(cache.rows)
+    rows = cache.rows[-1:] if _constant(cache) else _thin(cache.rows)
     reserved = any(row.live_bytes != row.reserved_bytes for row in rows)
     multi_head = any(row.live_bytes != row.mha_bytes for row in rows)
     heads = ["tokens", "live", *(["reserved"] if reserved else []), *(["multi-head"] if multi_head else [])]
     yield line(Span("  " + "".join(f"{head:>14}" for head in heads), "dim"))
     for row in rows:
-        cells = [f"{row.tokens:,}", format_bytes(row.live_bytes)]
+        cells = ["any" if _constant(cache) else f"{row.tokens:,}", format_bytes(row.live_bytes)]
         cells += [format_bytes(row.reserved_bytes)] if reserved else []
         cells += [format_bytes(row.mha_bytes)] if multi_head else []
         yield line("  " + "".join(f"{cell:>14}" for cell in cells))
+
+
+def _constant(cache: KvCache) -> bool:
+    """Whether the cache is the same whatever the length: recurrent state only."""
+    return not cache.per_token_bytes
 
 
 def _thin(rows: tuple[CacheRow, ...]) -> tuple[CacheRow, ...]:
