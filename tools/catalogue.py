@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from cardscope.source.catalog import PATH  # noqa: E402 - the root is put on the path first
 
-KEYS = ("id", "aliases", "revision", "date", "source", "total", "total_source", "gated", "config")
+KEYS = ("id", "aliases", "revision", "gated", "date", "source", "total", "total_source", "config")
 
 BOOKKEEPING = re.compile(
     r"_name_or_path$|^(transformers_weights|tokenizer_class|processor_class|finetuning_task|license|tags)$|"
@@ -40,7 +40,7 @@ GENERATION = re.compile(
     r"num_beam_groups|diversity_penalty|num_return_sequences|no_repeat_ngram_size|encoder_no_repeat_ngram_size|"
     r"bad_words_ids|max_length|min_length|(begin_)?suppress_tokens|forced_(bos|eos|decoder)_(token_id|ids)|"
     r"remove_invalid_values|exponential_decay_length_penalty|tf_legacy_loss|output_scores|prefix|cache_implementation|"
-    r"median_filter_width|use_return_dict)$"
+    r"median_filter_width|use_return_dict)$|_token_ids?$|_token_index$"
 )
 
 UNSAID = {
@@ -125,7 +125,8 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def write(entries: list[dict[str, Any]]) -> None:
     """The catalogue: one entry a line, `id` first, which is how it is searched."""
-    lines = [json.dumps({key: entry[key] for key in KEYS}, ensure_ascii=False) for entry in entries]
+    said = [{key: entry[key] for key in KEYS if entry.get(key)} for entry in entries]
+    lines = [json.dumps(entry, ensure_ascii=False, separators=(",", ":")) for entry in said]
     PATH.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -133,7 +134,7 @@ def add(path: Path) -> int:
     """Merges a file of facts; returns how many were refused."""
     entries, refused = {entry["id"]: entry for entry in read(PATH)}, 0
     for fact in read(path):
-        entry = {"aliases": [], "revision": None, "gated": False, **fact, "config": trim(fact["config"])}
+        entry = {**fact, "config": trim(fact["config"])}
         if "total" not in entry:
             entry["total"] = exact(fact["config"])
         if why := problem(entry, fact["config"]):

@@ -19,7 +19,7 @@ from pathlib import Path
 from cardscope.model import RawConfig
 
 PATH = Path(__file__).parent.parent / "data" / "catalog.jsonl"
-_ID = re.compile(rb'^\{"id": "([^"]+)"', re.MULTILINE)
+_ID = re.compile(rb'^\{"id":"([^"]+)"', re.MULTILINE)
 MAX_SUGGESTIONS = 3
 
 
@@ -28,14 +28,14 @@ class CatalogEntry:
     """One model as it was released on `date` (YYYY-MM-DD, or YYYY-MM); `total` is confirmed by `total_source`."""
 
     id: str
-    aliases: tuple[str, ...]
-    revision: str | None
     date: str
     source: str
     total: int
     total_source: str
-    gated: bool
     config: Mapping[str, object]
+    aliases: tuple[str, ...] = ()
+    revision: str | None = None
+    gated: bool = False
 
     def raw(self, asked: str) -> RawConfig:
         """The entry as a source hands it on, under the name it was asked for by."""
@@ -90,7 +90,7 @@ def nearest(name: str) -> tuple[str, ...]:
 
 
 def _entry(line: Mapping[str, object]) -> CatalogEntry:
-    return CatalogEntry(**{**line, "aliases": tuple(line["aliases"])})  # type: ignore[arg-type]
+    return CatalogEntry(**{**line, "aliases": tuple(line.get("aliases", ()))})  # type: ignore[arg-type]
 
 
 @cache

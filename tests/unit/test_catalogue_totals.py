@@ -28,7 +28,7 @@ def test_it_is_wide():
 
 
 def test_no_name_stands_for_two_models():
-    names = [name.lower() for line in LINES for name in (line["id"], *line["aliases"])]
+    names = [name.lower() for line in LINES for name in (line["id"], *line.get("aliases", ()))]
     assert len(names) == len(set(names))
 
 
