@@ -80,13 +80,11 @@ def nearest(name: str) -> tuple[str, ...]:
     scored = []
     for found in ids():
         low = found.lower()
-        score = max(
-            SequenceMatcher(None, wanted, low).ratio(),
-            SequenceMatcher(None, bare, low.rpartition("/")[2]).ratio(),
-        )
+        whole = SequenceMatcher(None, wanted, low).ratio()
+        score = max(whole, SequenceMatcher(None, bare, low.rpartition("/")[2]).ratio())
         if score >= 0.75 and low != wanted:
-            scored.append((-score, found))
-    return tuple(found for _, found in sorted(scored)[:MAX_SUGGESTIONS])
+            scored.append((-score, -whole, found))
+    return tuple(found for _, _, found in sorted(scored)[:MAX_SUGGESTIONS])
 
 
 def _entry(line: Mapping[str, object]) -> CatalogEntry:
