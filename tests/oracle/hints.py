@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.oracle import knobs
+from tests.oracle import hints_encoders, knobs
 from tests.oracle.knobs import INNERS, POSITIONS, divisor_of, pool
 from tests.oracle.limits import FULL_SLIDING, ROPE_BY_KIND
 
@@ -199,3 +199,5 @@ RULES: dict[str, dict[str, Rule]] = {
     },
     "zaya": {"num_experts_per_tok": pool(1), "cca_time0": pool(3, 4), "cca_time1": pool(3, 4)},
 }
+
+RULES.update(hints_encoders.RULES)

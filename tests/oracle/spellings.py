@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.oracle import hints_encoders
 from tests.oracle.declared import keys_of
 from tests.oracle.meta import config_class
 
@@ -30,6 +31,10 @@ ACTIVATION_KEYS = (
     "ff_activation",
     "afn",
     "activation",
+    "pooler_act",
+    "summary_activation",
+    "classifier_activation",
+    "feat_extract_activation",
 )
 
 WORDS: dict[str, tuple[object, ...]] = {
@@ -238,6 +243,7 @@ SPELLINGS: dict[str, dict[str, Spelling]] = {
 def of(model_type: str) -> Iterator[tuple[str, Spelling]]:
     """The spellings to try for a type."""
     yield from SPELLINGS.get(model_type, {}).items()
+    yield from hints_encoders.SPELLINGS.get(model_type, {}).items()
     declared = set(keys_of(config_class(model_type)))
     if {"is_decoder", "add_cross_attention"} <= declared:
         yield "decoder with cross attention", lambda _: {"is_decoder": True, "add_cross_attention": True}
