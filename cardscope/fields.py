@@ -231,11 +231,16 @@ class Fields:
         if isinstance(value, float) and value.is_integer():
             value = Int(value)
         if isinstance(value, bool) or not isinstance(value, Int):
-            raise BadField(self.prefix + name, value, "an integer")
+            raise BadField(self._key(name), value, "an integer")
         if not low <= value <= high:
             wanted = f"at least {low}" if high == MAX_INT and value < low else f"between {low:,} and {high:,}"
-            raise BadField(self.prefix + name, value, wanted)
+            raise BadField(self._key(name), value, wanted)
         return value
+
+    def _key(self, name: str) -> str:
+        """The key as the file spells it, where it holds one; errors speak of that."""
+        read = self.log.reads.get(self.prefix + name)
+        return read.key if read else self.prefix + name
 
     def number(self, name: str, fallback: float | None = None) -> float:
         """A finite number (an expansion ratio). Raises MissingField or BadField."""
@@ -243,7 +248,7 @@ class Fields:
         if value is ABSENT or value is None:
             raise MissingField(self.prefix + name, self.spellings(name))
         if isinstance(value, bool) or not isinstance(value, Int | float) or not abs(value) < MAX_INT:
-            raise BadField(self.prefix + name, value, "a finite number")
+            raise BadField(self._key(name), value, "a finite number")
         return float(value)
 
     def flag(self, name: str, fallback: bool | None = None) -> bool:
@@ -255,7 +260,7 @@ class Fields:
             return bool(value)
         if value in (0, 1):
             return bool(value)
-        raise BadField(self.prefix + name, value, "true or false")
+        raise BadField(self._key(name), value, "true or false")
 
     def text(self, name: str, fallback: str | None = None) -> str:
         """A string. Raises MissingField or BadField."""
@@ -263,7 +268,7 @@ class Fields:
         if value is ABSENT:
             raise MissingField(self.prefix + name, self.spellings(name))
         if not isinstance(value, str):
-            raise BadField(self.prefix + name, value, "a string")
+            raise BadField(self._key(name), value, "a string")
         return value
 
     def opt_text(self, name: str) -> str | None:
@@ -285,12 +290,12 @@ class Fields:
             return None
         items = self._list(name, value)
         if not all(isinstance(item, str) for item in items):
-            raise BadField(self.prefix + name, value, "a list of strings")
+            raise BadField(self._key(name), value, "a list of strings")
         return tuple(str(item) for item in items)
 
     def _list(self, name: str, value: object) -> Sequence[object]:
         if not isinstance(value, list | tuple) or len(value) > MAX_LIST:
-            raise BadField(self.prefix + name, value, "a list")
+            raise BadField(self._key(name), value, "a list")
         return value
 
     def layers(self, name: str = "num_hidden_layers") -> Int:
@@ -312,7 +317,7 @@ class Fields:
         if value is ABSENT or value is None:
             nested = own.sub_init.get(name, {}) if own else {}
         if not isinstance(nested, Mapping):
-            raise BadField(self.prefix + name, nested, "an object")
+            raise BadField(self._key(name), nested, "an object")
         kind = model_type or (own.sub.get(name, "") if own else "")
         named = nested.get("model_type")
         if isinstance(named, str) and named and (not kind or (own is not None and name in own.sub_any)):

@@ -38,9 +38,12 @@ def run(argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except OSError as error:
-        if os.environ.get("HF_DEBUG") == "1":
-            raise
-        return _fail(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""), None)
+        place = f": {error.filename}" if error.filename else ""
+        return _fail(f"{error.strerror or error}{place}", "check the path, who owns it, and the room there")
+    except Exception as error:  # noqa: BLE001 - a fault of our own is still one line and a hint
+        return _fail(
+            f"{type(error).__name__}: {error}"[:800], "a fault of cardscope: HF_DEBUG=1 shows where, to report"
+        )
     return code if isinstance(code, int) else DONE
 
 
