@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from cardscope.archs._read import (
     attention,
@@ -13,6 +15,7 @@ from cardscope.archs._read import (
     layer_types,
     mlp,
     moe,
+    neutral,
     pick,
     width,
     zipped,
@@ -23,8 +26,7 @@ from cardscope.archs.latent import next_token_layers, shared_width
 from cardscope.archs.routed import choose
 from cardscope.errors import BadField
 from cardscope.fields import Fields, in_range
-from cardscope.parts import DeltaNet, KimiDelta, Part, Spec, Tower, linear, norm, project
-from cardscope.parts.plain import Bag
+from cardscope.parts import Bag, DeltaNet, KimiDelta, Layer, Part, Spec, Tensor, Tower, linear, norm, project
 
 FAST = "linear_attention"
 
@@ -84,9 +86,9 @@ def olmo_hybrid(c: Fields) -> Spec:
     return decoder(c, zipped(c, mixers, [mlp(c)] * len(mixers)))
 
 
-def dense_or_routed(c: Fields, first: int) -> list[Part | None]:
+def dense_or_routed(c: Fields, first: int, **changes: Any) -> list[Part | None]:
     """`mlp_layer_types`, or the first `first` layers dense and the others routed, with shared experts."""
-    routed = moe(c, "num_local_experts", shared=shared_width(c), correction=True)
+    routed = moe(c, "num_local_experts", shared=shared_width(c), correction=True, **changes)
     return choose(sparse_words(c, first), routed, mlp(c))
 
 
@@ -96,6 +98,7 @@ def kimi_linear(c: Fields) -> Spec:
     nested = c.sub("linear_attn_config")
 
     def size(key: str, name: str) -> int:
+        c.touch(name)
         return nested.int(key) if nested.has(key) else c.int(name)
 
     net = KimiDelta(
@@ -104,11 +107,51 @@ def kimi_linear(c: Fields) -> Spec:
         size("head_dim", "linear_head_dim"),
         size("short_conv_kernel_size", "linear_conv_kernel_dim"),
     )
+    if nested.flag("use_full_rank_gate", fallback=False):
+        net = replace(net, full_gate=True, decays=_padded(net.heads))
     kinds = layer_types(c, _numbered(c, nested))
-    mixers = pick(kinds, {"full_attention": latent(c), FAST: net})
-    ffns = dense_or_routed(c, c.int("first_k_dense_replace", 1, low=0))
-    c.touch("tie_word_embeddings")
-    return decoder(c, zipped(c, mixers, ffns), tied=False)
+    mixers = pick(kinds, {"full_attention": latent(c, extra=_output_gate(c)), FAST: net})
+    ffns = dense_or_routed(c, c.int("first_k_dense_replace", 1, low=0), **_latent_experts(c))
+    neutral(c, moe_layer_freq=1, num_nextn_predict_layers=0)
+    c.touch("tie_word_embeddings", "mla_use_nope", "use_grouped_topk")
+    residual = c.opt_int("attn_res_block_size")
+    layers = zipped(c, mixers, ffns)
+    if not residual:
+        return decoder(c, layers, tied=False)
+    both = (_residual(c, "mixer_residual"), _residual(c, "mlp_residual"))
+    wider = {id(layer): Layer((*layer.parts, *both)) for layer in layers}
+    return decoder(c, [wider[id(layer)] for layer in layers], tied=False, extra=(_residual(c, "residual"),))
+
+
+# Kimi K3's text model (arXiv:2607.24653) is a Kimi Linear with the four additions below; shapes as in its checkpoint.
+
+
+def _padded(count: int) -> int:
+    """K3 stores 128 decays for its 96 heads."""
+    return 1 << (count - 1).bit_length()
+
+
+def _output_gate(c: Fields) -> tuple[Tensor, ...]:
+    """A gate on each number that latent attention hands on."""
+    if not c.flag("mla_use_output_gate", fallback=False):
+        return ()
+    return tuple(linear("gate", heads(c) * c.int("v_head_dim"), width(c), "attention"))
+
+
+def _latent_experts(c: Fields) -> dict[str, Any]:
+    """Experts that work in a narrower width, between two projections and a norm."""
+    inner = c.opt_int("routed_expert_hidden_size")
+    normed = c.flag("latent_moe_use_norm", fallback=False)
+    if not inner:
+        return {}
+    into, out = (linear("latent_in", inner, width(c), "experts"), linear("latent_out", width(c), inner, "experts"))
+    return {"expert_width": inner, "extra": (*into, *out, *(norm("latent_norm", inner) if normed else ()))}
+
+
+def _residual(c: Fields, name: str) -> Bag:
+    """Attention over the blocks before: a norm and one score."""
+    score = linear(f"{name}.score", 1, width(c), "other")
+    return Bag((*norm(f"{name}.norm", width(c)), *score))
 
 
 def _numbered(c: Fields, nested: Fields) -> Callable[[int], str]:
@@ -131,7 +174,9 @@ def bailing_hybrid(c: Fields) -> Spec:
     count, dim, conv = (c.int(key if c.has(key) else usual) for key, usual in BAILING_KEYS.items())
     gate = tuple(linear("gate", heads(c), width(c), "attention"))
     full = latent(c, q_rank=None, extra=gate)
-    mixers = pick(kinds, {"full_attention": full, FAST: KimiDelta(width(c), count, dim, conv, full_rank=True)})
+    mixers = pick(
+        kinds, {"full_attention": full, FAST: KimiDelta(width(c), count, dim, conv, full_forget=True, full_gate=True)}
+    )
     ffns = dense_or_routed(c, c.int("first_k_dense_replace", low=0))
     c.touch("tie_word_embeddings", "head_dim")
     mtp = next_token_layers(c, full, ffns[-1]) if ffns and ffns[-1] else None

@@ -68,7 +68,7 @@ def recurrent_gemma(c: Fields) -> Spec:
     lru = RgLru(width(c), c.opt_int("lru_width") or width(c), heads(c), c.int("conv1d_width"), act(c, "mixer"))
     dim = c.int("head_dim") if c.has("head_dim") else split_heads(c, heads(c))
     part = windowed(attention(c, head_dim=dim, qkv_bias=c.flag("attention_bias"), o_bias=True), _window(c))
-    mixers: list[Part] = [lru if word == "recurrent" else part for word in (pattern * 100)[:total]]
+    mixers: list[Part] = [lru if pattern[i % len(pattern)] == "recurrent" else part for i in range(total)]
     ffn = mlp(c, c.int("intermediate_size") // 2, bias=True)
     return decoder(c, zipped(c, mixers, [ffn] * total))
 
@@ -161,6 +161,7 @@ def _hashed(c: Fields) -> tuple[str, ...]:
 def _axial(c: Fields) -> Part:
     """Positions as a grid: one table for each axis, or a plain table."""
     if not c.flag("axial_pos_embds"):
+        c.touch("axial_pos_shape", "axial_pos_embds_dim")
         return Table(c.int("max_position_embeddings"), width(c), "position", "positions")
     shape, dims = c.ints("axial_pos_shape") or (), c.ints("axial_pos_embds_dim") or ()
     if len(shape) != len(dims) or sum(dims) != width(c):
@@ -184,6 +185,7 @@ def xlnet(c: Fields) -> Spec:
     ffn = Mlp(size, c.int("d_inner"), gated=False, up_bias=True, down_bias=True, extra=act(c, key="ff_activation"))
     memory = (Memory(size, c.opt_int("mem_len")),) if c.flag("use_mems_eval") else ()
     layer = block(part, ffn, norm=LAYER, width=size, extra=memory)
+    c.touch("use_mems_train", "bi_data", "same_length", "attn_type", "summary_use_proj")
     mask = Bag((Tensor("mask", (1, 1, size), "embedding", "table"),))
     return decoder(c, [layer] * c.layers(), final_norm=False, head_bias=True, extra=(mask,))
 
@@ -197,6 +199,8 @@ def xlm(c: Fields) -> Spec:
     # XLMModel hands no cache back: each step reads the whole text again.
     part = attention(c, bias=True, kv_heads=heads(c), head_dim=split_heads(c, heads(c)), caches=False)
     ffn = Mlp(width(c), 4 * width(c), gated=False, up_bias=True, down_bias=True)
+    c.touch("sinusoidal_embeddings", "causal", "gelu_activation", "is_encoder", "n_langs")
+    c.touch("summary_use_proj", "summary_proj_to_labels")
     around: tuple[Part, ...] = ()
     if c.flag("use_lang_emb") and c.int("n_langs", low=0) > 1:
         around = (Table(c.int("n_langs"), width(c), "embedding", "languages"),)

@@ -15,6 +15,7 @@ from cardscope.archs._read import (
     mlp,
     modern,
     moe,
+    neutral,
     pick,
     width,
     windowed,
@@ -76,6 +77,7 @@ def falcon_h1(c: Fields) -> Spec:
     """Falcon-H1 (arXiv:2507.22448): attention and Mamba-2 side by side in every layer."""
     mixer = ssd(c, c.opt_int("mamba_d_ssm"), proj_bias=c.flag("projectors_bias"), gated_norm=c.flag("mamba_rms_norm"))
     layer = block(attention(c), mlp(c, bias=c.flag("mlp_bias")), width=width(c), extra=(mixer,))
+    c.touch("mamba_expand", "mamba_norm_before_gate")
     return decoder(c, [layer] * c.layers())
 
 
@@ -85,6 +87,7 @@ def granitemoehybrid(c: Fields) -> Spec:
     kinds = layer_types(c, lambda _: "linear_attention")
     mixers = pick(kinds, {"linear_attention": ssd(c), "full_attention": attention(c)})
     shared = c.int("shared_intermediate_size")
+    c.touch("position_embedding_type")
     ffn: Part = mlp(c, shared)
     if c.int("num_local_experts", low=0):
         ffn = moe(c, "num_local_experts", "intermediate_size", shared=shared)
@@ -114,6 +117,8 @@ def lfm2(c: Fields) -> Spec:
     full = c.ints("full_attn_idxs")
     kinds = layer_types(c, lambda i: "full_attention" if full is None or i in full else "conv")
     mixers = conv_layers(c, attention(c, bias=False, qkv_bias=False, qk_norm="head"), kinds)
+    neutral(c, block_dim=width(c), conv_dim=width(c), conv_dim_out=width(c), num_heads=heads(c))
+    neutral(c, block_use_swiglu=True, block_use_xavier_init=True, conv_use_xavier_init=True, use_pos_enc=True)
     ffn = Mlp(width(c), _lfm2_inner(c))
     return decoder(c, zipped(c, mixers, [ffn] * len(mixers)), tied=lfm_tied(c))
 
@@ -121,6 +126,7 @@ def lfm2(c: Fields) -> Spec:
 def _lfm2_inner(c: Fields) -> int:
     """Two thirds of the inner width, times a factor, rounded up to a multiple (Lfm2MLP)."""
     inner = c.int("intermediate_size")
+    c.touch("block_multiple_of")
     if c.has("block_ff_dim"):
         inner = c.int("block_ff_dim")
     if not c.flag("block_auto_adjust_ff_dim"):
@@ -175,6 +181,8 @@ def _nemotron_kinds(c: Fields) -> tuple[str, ...]:
     """The list beats the pattern; `num_hidden_layers` is ignored beside either."""
     listed, pattern = c.texts("layers_block_type"), _letters(c, "hybrid_override_pattern")
     c.touch("num_hidden_layers")
+    if listed is not None and len(listed) > MAX_LAYERS:
+        raise BadField("layers_block_type", f"{len(listed):,} entries", f"at most {MAX_LAYERS:,} layers")
     if listed is not None:
         return tuple(map(modern, listed))
     return pattern if pattern is not None else ("linear_attention", "moe", "full_attention", "mlp")
@@ -246,8 +254,10 @@ def _nemotron_mtp(c: Fields, mixers: dict[str, Part]) -> Tower | None:
 def nemotron_h(c: Fields) -> Spec:
     """Nemotron-H (arXiv:2504.03624): each layer is one of Mamba-2, attention, an MLP or experts, with one norm."""
     mixers = _nemotron_mixers(c)
-    layers = [block(part, None, 1, width=width(c)) for part in pick(_nemotron_kinds(c), mixers)]
+    parts = pick(_nemotron_kinds(c), mixers)
+    layers = zipped(c, parts, [None] * len(parts), norms=1)
     c.touch("tie_word_embeddings", "sliding_window", "n_shared_experts", "expand", "mamba_ssm_cache_dtype")
+    c.touch("attention_bias", "mamba_proj_bias")
     return decoder(c, layers, tied=False, mtp=_nemotron_mtp(c, mixers))
 
 
@@ -259,4 +269,6 @@ def minimax(c: Fields) -> Spec:
     fast = Lightning(width(c), heads(c), full.head_dim, c.int("block_size"), act(c, "mixer"))
     mixers = pick(kinds, {"full_attention": full, "linear_attention": fast})
     routed = moe(c, "num_local_experts", "intermediate_size")
+    # MiniMaxCache keeps every token, even where a window says which to look at.
+    c.touch("sliding_window")
     return decoder(c, zipped(c, mixers, [routed] * len(mixers)))

@@ -55,7 +55,7 @@ def mamba(c: Fields) -> Spec:
 def mamba2(c: Fields) -> Spec:
     """Mamba-2 (arXiv:2405.21060); unlike Mamba's, its mixer never asks for `intermediate_size`."""
     inner = c.derive("intermediate_size", int(c.number("expand") * width(c)))
-    c.touch("intermediate_size")
+    c.touch("intermediate_size", "time_step_rank")
     mixer = Mamba2(
         width(c),
         inner,

@@ -158,6 +158,9 @@ def blt(c: Fields) -> Spec:
     """Byte latent transformer (arXiv:2412.09871): byte encoder, global transformer over patches, byte decoder."""
     only(c, "ForCausalLM", "BltModel")
     first, middle, last = c.sub("encoder_config"), c.sub("global_config"), c.sub("decoder_config")
+    for inner in (first, middle, last):
+        inner.touch("max_position_embeddings", "sliding_window", "vocab_size", "tie_word_embeddings")
+    c.touch("patch_size", "patching_mode", "max_patch_length", "local_attention_window_len")
     outer, vocab = width(first), c.int("vocab_size")
     groups = len(c.ints("encoder_hash_byte_group_size") or range(6))
     hashes = c.int("encoder_hash_byte_group_vocab") * c.int("encoder_hash_byte_group_nb_functions") * groups
@@ -179,9 +182,11 @@ def blt(c: Fields) -> Spec:
 
 def _patcher(c: Fields) -> tuple[Tower, ...]:
     """The small byte model whose entropy draws the patches."""
-    inner = c.sub("patcher_config")
     if not c.flag("patch_in_forward"):
+        c.touch("patcher_config")
         return ()
+    inner = c.sub("patcher_config")
+    inner.touch("max_position_embeddings", "sliding_window", "tie_word_embeddings")
     size, vocab = width(inner), inner.int("vocab_size")
     parts = (Table(vocab, size), RMS.sized(size).named("final_norm"), Head(vocab, size))
     return (Tower("patcher", _blt_layers(inner), parts, caches=False),)

@@ -102,7 +102,9 @@ def zamba2(c: Fields) -> Spec:
     turns = c.int("num_mem_blocks")
     count = min(turns, kinds.count("hybrid"))
     blocks = [_zamba2_block(c, len(range(index, uses, turns)), bias=bias) for index in range(count)]
-    return _stacked(c, kinds, mixer, blocks, tied=tied_head(c))
+    c.touch("use_mem_rope")
+    spec = _stacked(c, kinds, mixer, blocks, tied=tied_head(c))
+    return replace(spec, max_positions=16_384) if c.flag("use_long_context") else spec
 
 
 def _zamba2_uses(c: Fields, kinds: Sequence[str]) -> int:

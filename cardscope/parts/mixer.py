@@ -129,14 +129,17 @@ class DeltaNet:
 class KimiDelta:
     """Kimi delta attention: a delta rule with one decay a channel (arXiv:2510.26692; KimiLinearDeltaAttention).
 
-    The forget gate and the output gate go through `head_dim` unless `full_rank`.
+    The forget gate and the output gate go through `head_dim` unless they are `full`.
     """
 
     width: int
     heads: int
     head_dim: int
     conv: int
-    full_rank: bool = False
+    full_forget: bool = False
+    full_gate: bool = False
+    decays: int | None = None
+    """Decays stored, where they are not one a head (Kimi K3 pads them)."""
 
     label = "linear attention"
 
@@ -146,14 +149,14 @@ class KimiDelta:
         for name in ("q", "k", "v"):
             yield from linear(name, inner, self.width, "mixer")
         yield Tensor("conv.weight", (3 * inner, 1, self.conv), "mixer", "other")
-        for name in ("forget", "gate"):
-            if self.full_rank:
+        for name, full in (("forget", self.full_forget), ("gate", self.full_gate)):
+            if full:
                 yield from linear(name, inner, self.width, "mixer")
             else:
                 yield from linear(f"{name}_a", self.head_dim, self.width, "mixer")
                 yield from linear(f"{name}_b", inner, self.head_dim, "mixer")
         yield Tensor("dt_bias", (inner,), "mixer", "other")
-        yield Tensor("A_log", (self.heads,), "mixer", "other")
+        yield Tensor("A_log", (self.decays or self.heads,), "mixer", "other")
         yield from linear("rate", self.heads, self.width, "mixer")
         yield from norm("norm", self.head_dim)
         yield from linear("o", self.width, inner, "mixer")
