@@ -3,7 +3,7 @@
 import pytest
 
 from cardscope.archs import build
-from cardscope.errors import BadField, CardscopeError, ConfigError
+from cardscope.errors import BadField, CardscopeError, ConfigError, NotModelled
 from cardscope.inventory import take
 from cardscope.parts import Mamba2, Reused
 
@@ -175,7 +175,7 @@ def test_the_window_of_moshi_bounds_its_cache():
 
 
 def test_musicgen_s_whole_model_is_not_counted_as_its_decoder():
-    with pytest.raises(ConfigError, match="MusicgenForConditionalGeneration"):
+    with pytest.raises(NotModelled, match="MusicgenForConditionalGeneration"):
         build({"model_type": "musicgen", "architectures": ["MusicgenForConditionalGeneration"]})
 
 
