@@ -25,6 +25,7 @@ LANGUAGE_MODELS = (
     "ForPreTraining",
     "ForConditionalGeneration",
     "MTModel",
+    "WithLMHeadModel",
 )
 """Endings of classes whose head may share the embedding's tensor."""
 

@@ -39,15 +39,52 @@ def scored(rows: str = "classifier") -> Builder:
     return build
 
 
-def summary(c: Fields) -> tuple[Part, ...]:
-    """ElectraSequenceSummary: an optional projection to the width, or to the labels."""
+def summarized(c: Fields) -> tuple[Part, ...]:
+    """A sequence summary: an optional projection to the width, or to the labels."""
     if not c.flag("summary_use_proj", fallback=False):
         rows = 0
     else:
         rows = labels(c) if c.flag("summary_proj_to_labels", fallback=False) and labels(c) else width(c)
     learned = activation(c.raw("summary_activation", None), "head")
-    kept = (*((dense("summary", rows, width(c)),) if rows else ()), *((Bag(learned),) if learned else ()))
-    return (*kept, *choice(c))
+    return (*((dense("summary", rows, width(c)),) if rows else ()), *((Bag(learned),) if learned else ()))
+
+
+def summary(c: Fields) -> tuple[Part, ...]:
+    """ElectraSequenceSummary and one score for each choice."""
+    return (*summarized(c), *choice(c))
+
+
+def scored_labels(c: Fields) -> tuple[Part, ...]:
+    """XLM's multiple choice: one score out of as many numbers as there are labels."""
+    return (Head(1, labels(c), bias=True, name="logits_proj"),)
+
+
+def beam_span(c: Fields) -> tuple[Part, ...]:
+    """XLNet's and XLM's answers by beam search: begin, end given the begin, and whether there is one."""
+    size = width(c)
+    end = (dense("end.dense", size, 2 * size), transform_norm(size), Head(1, size, bias=True, name="end"))
+    answer = (dense("answer.dense", size, 2 * size), Head(1, size, name="answer"))
+    return (Head(1, size, bias=True, name="begin"), *end, *answer)
+
+
+def biased_words(c: Fields) -> tuple[Part, ...]:
+    """The vocabulary's rows with one bias, whether tied or not."""
+    return (Head(c.int("vocab_size"), width(c), bias=True, tied=tied_head(c)),)
+
+
+def twice_words(c: Fields) -> tuple[Part, ...]:
+    """Reformer's rows over both halves of its reversible stream, never tied."""
+    return (Head(c.int("vocab_size"), 2 * width(c), bias=True),)
+
+
+def twice_classifier(c: Fields) -> tuple[Part, ...]:
+    """Reformer's dense layer over both halves, then one row for each label."""
+    return (dense("classifier.dense", width(c), 2 * width(c)), *classifier(c))
+
+
+def twice_span(c: Fields) -> tuple[Part, ...]:
+    """Begin and end of an answer over both halves."""
+    return (Head(labels(c), 2 * width(c), bias=True, name="qa_outputs"),)
 
 
 def wide_words(c: Fields) -> tuple[Part, ...]:
@@ -249,4 +286,32 @@ LAYOUTLM_V3: Heads = {
     "ForSequenceClassification": (deep_classifier,),
     "ForTokenClassification": (page_tokens,),
     "ForQuestionAnswering": (deep_classifier,),
+}
+
+XLM: Heads = {
+    "Model": (nothing,),
+    "WithLMHeadModel": (biased_words,),
+    "ForSequenceClassification": (summarized,),
+    "ForTokenClassification": (classifier,),
+    "ForMultipleChoice": (summarized, scored_labels),
+    "ForQuestionAnsweringSimple": (span,),
+    "ForQuestionAnswering": (beam_span,),
+}
+
+XLNET: Heads = {
+    "Model": (nothing,),
+    "LMHeadModel": (biased_words,),
+    "ForSequenceClassification": (summarized, classifier),
+    "ForTokenClassification": (classifier,),
+    "ForMultipleChoice": (summary,),
+    "ForQuestionAnsweringSimple": (span,),
+    "ForQuestionAnswering": (beam_span,),
+}
+
+REFORMER: Heads = {
+    "Model": (nothing,),
+    "ModelWithLMHead": (twice_words,),
+    "ForMaskedLM": (twice_words,),
+    "ForSequenceClassification": (twice_classifier,),
+    "ForQuestionAnswering": (twice_span,),
 }

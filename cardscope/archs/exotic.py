@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cardscope.archs._heads import LANGUAGE_MODELS, Heads, chosen, top
+from cardscope.archs._heads_own import REFORMER, XLM, XLNET
 from cardscope.archs._read import (
     act,
     attention,
     block,
     decoder,
-    head_class,
     heads,
     layer_types,
     mlp,
     moe,
     pick,
     split_heads,
-    stack,
+    tied_head,
     width,
     windowed,
     zipped,
@@ -31,7 +32,6 @@ from cardscope.parts import (
     LAYER,
     Attention,
     Bag,
-    Head,
     Layer,
     Memory,
     Mlp,
@@ -126,26 +126,31 @@ def beam(c: Fields) -> Spec:
     return decoder(c, zipped(c, mixers, ffns, norms=4))
 
 
+def _tower(c: Fields, layers: list[Layer], table: Heads, before: tuple[Part, ...]) -> Spec:
+    """Embeddings, layers, and the head that `architectures` names."""
+    ending = chosen(c, table)
+    return Spec(
+        c.model_type,
+        (Tower("text", tuple(layers), (*before, *top(c, table, ending))),),
+        hidden_size=width(c),
+        vocab_size=c.int("vocab_size"),
+        max_positions=c.opt_int("max_position_embeddings"),
+        tied=tied_head(c) if ending in LANGUAGE_MODELS else None,
+        head_class=ending,
+    )
+
+
 @arch("reformer")
 def reformer(c: Fields) -> Spec:
     """Reformer (arXiv:2001.04451): local and hashed attention in turns, axial positions, a reversible stack."""
-    only(c, "ModelWithLMHead", "Model", "ForMaskedLM")
-    size, vocab = width(c), c.int("vocab_size")
+    size = width(c)
     local = Attention(size, heads(c), heads(c), c.int("attention_head_size"), caches=False)
     wide = mlp(c, c.int("feed_forward_size"), bias=True, gated=False)
     mixers = pick(_hashed(c), {"local": local, "lsh": replace(local, k_is_v=True)})
     layers = [block(mixer, wide, norm=LAYER, width=size, extra=(Memory(size),)) for mixer in mixers]
-    c.touch("is_decoder", "tie_word_embeddings")
-    head = () if head_class(c) == "base" else (Head(vocab, 2 * size, bias=True),)
-    parts = (Table(vocab, size), _axial(c), LAYER.sized(2 * size).named("final_norm"), *head)
-    return Spec(
-        c.model_type,
-        (Tower("text", tuple(layers), parts),),
-        hidden_size=size,
-        vocab_size=vocab,
-        max_positions=c.int("max_position_embeddings"),
-        tied=False,
-    )
+    c.touch("is_decoder", "max_position_embeddings")
+    before = (Table(c.int("vocab_size"), size), _axial(c), LAYER.sized(2 * size).named("final_norm"))
+    return _tower(c, layers, REFORMER, before)
 
 
 def _hashed(c: Fields) -> tuple[str, ...]:
@@ -174,44 +179,32 @@ def _axial(c: Fields) -> Part:
 @arch("xlnet")
 def xlnet(c: Fields) -> Spec:
     """XLNet (arXiv:1906.08237): attention relative to position and segment, over a memory of hidden states."""
-    only(c, "LMHeadModel", "Model")
     size, count = width(c), heads(c)
     dim = c.opt_int("d_head") or split_heads(c, count)
-    inner = count * dim
-    relative = tuple(linear("r", inner, size, "attention"))
+    relative = tuple(linear("r", count * dim, size, "attention"))
     biases = tuple(Tensor(f"r_{name}_bias", (count, dim), "attention", "bias") for name in ("r", "s", "w"))
     segment = Tensor("segment", (2, count, dim), "attention", "other")
     part = Attention(size, count, count, dim, caches=False, extra=(*relative, *biases, segment))
     ffn = Mlp(size, c.int("d_inner"), gated=False, up_bias=True, down_bias=True, extra=act(c, key="ff_activation"))
     memory = (Memory(size, c.opt_int("mem_len")),) if c.flag("use_mems_eval") else ()
     layer = block(part, ffn, norm=LAYER, width=size, extra=memory)
-    c.touch("use_mems_train", "bi_data", "same_length", "attn_type", "summary_use_proj")
-    mask = Bag((Tensor("mask", (1, 1, size), "embedding", "table"),))
-    return decoder(c, [layer] * c.layers(), final_norm=False, head_bias=True, extra=(mask,))
+    c.touch("use_mems_train", "bi_data", "same_length", "attn_type", "start_n_top", "end_n_top")
+    before = (Table(c.int("vocab_size"), size), Bag((Tensor("mask", (1, 1, size), "embedding", "table"),)))
+    return _tower(c, [layer] * c.layers(), XLNET, before)
 
 
 @arch("xlm")
 def xlm(c: Fields) -> Spec:
     """XLM (arXiv:1901.07291): a post-norm transformer with learned positions and a table of languages."""
-    only(c, "WithLMHeadModel", "Model")
     if c.flag("asm"):
         raise ConfigError("an adaptive softmax (asm) is not modelled", hint="--set asm=false counts a plain head")
+    size = width(c)
     # XLMModel hands no cache back: each step reads the whole text again.
     part = attention(c, bias=True, kv_heads=heads(c), head_dim=split_heads(c, heads(c)), caches=False)
-    ffn = Mlp(width(c), 4 * width(c), gated=False, up_bias=True, down_bias=True)
-    c.touch("sinusoidal_embeddings", "causal", "gelu_activation", "is_encoder", "n_langs")
-    c.touch("summary_use_proj", "summary_proj_to_labels")
-    around: tuple[Part, ...] = ()
+    ffn = Mlp(size, 4 * size, gated=False, up_bias=True, down_bias=True)
+    c.touch("sinusoidal_embeddings", "causal", "gelu_activation", "is_encoder", "n_langs", "start_n_top", "end_n_top")
+    before: list[Part] = [Table(c.int("vocab_size"), size), LAYER.sized(size).named("embed_norm")]
+    before.append(Table(c.int("max_position_embeddings"), size, "position", "positions"))
     if c.flag("use_lang_emb") and c.int("n_langs", low=0) > 1:
-        around = (Table(c.int("n_langs"), width(c), "embedding", "languages"),)
-    return stack(
-        c,
-        part,
-        ffn,
-        norm=LAYER,
-        positions=c.int("max_position_embeddings"),
-        embed_norm=True,
-        final_norm=False,
-        head_bias=True,
-        extra=around,
-    )
+        before.append(Table(c.int("n_langs"), size, "embedding", "languages"))
+    return _tower(c, [block(part, ffn, norm=LAYER, width=size)] * c.layers(), XLM, tuple(before))
