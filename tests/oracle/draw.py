@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from tests.oracle import hints, knobs, limits
+from tests.oracle import hints, hints_towers, knobs, limits
 from tests.oracle.declared import keys_of, parts_of
 from tests.oracle.meta import config_class
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.oracle.knobs import Rule
 
 SKIPPED = object()
+RULES = {**hints_towers.RULES, **hints.RULES}
 
 
 class Draw:
@@ -34,7 +35,7 @@ class Draw:
         self.distinct = distinct
         self.outer = outer
         self.values: dict[str, object] = {}
-        self.own = {**hints.RULES.get(self.model_type, {}), **hints.RULES.get(where, {})}
+        self.own = {**RULES.get(self.model_type, {}), **RULES.get(where, {})}
         self.added = [name for name in self.own if name not in self.keys]
 
     def of(self, *names: str) -> object:

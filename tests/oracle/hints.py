@@ -95,7 +95,6 @@ RULES: dict[str, dict[str, Rule]] = {
         "num_kv_shared_layers": lambda d: d.layers() - 2,
         "num_hidden_layers": pool(3, 4, 5),
     },
-    "deepseek_v4": {"o_groups": divisor_of("num_attention_heads")},
     "dots3_note_text": {"num_key_value_heads": knobs.same_as("num_attention_heads")},
     "falcon_h1": {
         "mamba_d_ssm": pool(*(48 * n for n in (5, 7, 9, 11, 13))),
@@ -132,6 +131,13 @@ RULES: dict[str, dict[str, Rule]] = {
     "gemma4_unified_text": {**SHARED_TAIL, "num_hidden_layers": pool(3, 4, 5)},
     "gpt_neox_japanese": {"intermediate_multiple_size": pool(3, 5)},
     "hrm_text": {"H_cycles": pool(3), "L_cycles": pool(2)},
+    "deepseek_v4": {
+        "o_groups": divisor_of("num_attention_heads"),
+        "compress_rates": pool(
+            {"compressed_sparse_attention": 3, "heavily_compressed_attention": 17},
+            {"compressed_sparse_attention": 5, "heavily_compressed_attention": 23},
+        ),
+    },
     "inkling2_text": {
         "d_rel": pool(*knobs.HEAD_WIDTHS),
         "rel_extent": pool(*POSITIONS),

@@ -182,10 +182,23 @@ SPELLINGS: dict[str, dict[str, Spelling]] = {
         "index_topk_freq": said("indexer_types", index_topk_freq=3, index_skip_topk_offset=1),
         "old words": old_words("layer_types", OTHER_INDEXED),
     },
+    "hrm_text": {
+        "inflated layers": lambda c: {
+            "num_layers_per_stack": c["num_hidden_layers"],
+            "num_hidden_layers": c["num_hidden_layers"] * c["H_cycles"] * (c["L_cycles"] + 1),
+        }
+    },
     "granitemoehybrid": {"old words": old_words("layer_types", MAMBA_WORDS)},
     "inkling_text": {
         "dense_mlp_idx": said("mlp_layer_types", dense_mlp_idx=2),
         "dense_intermediate_size": lambda _: {"dense_intermediate_size": 136},
+    },
+    "mellum": {
+        "mtp layers": lambda _: {
+            "num_mtp_layers": 1,
+            "mtp_layer_types": ["full_attention"],
+            "mtp_mlp_layer_types": ["dense"],
+        }
     },
     "internlm3": {"both biases": lambda _: {"attention_bias": True, "mlp_bias": True}},
     "kimi_linear": {**DENSE_FIRST, "linear_attn_config": linear_attention_config},
