@@ -38,6 +38,7 @@ FAMILIES = (
     "qwen4",
     "convolved",
     "elders",
+    "remote",
 )
 """The family modules; each registers its types when imported."""
 

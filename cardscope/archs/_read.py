@@ -279,10 +279,12 @@ def decoder(
     max_positions: str = "max_position_embeddings",
     mtp: Tower | None = None,
     tied: bool | None = None,
+    head: str | None = None,
 ) -> Spec:
     """A decoder: embedding, positions, layers, final norm and the head that `architectures` names.
 
-    `tied` is for classes that do not tie by `tie_word_embeddings`, or not at all.
+    `tied` is for classes that do not tie by `tie_word_embeddings`, or not at all; `head` for repositories whose class
+    name says nothing of the head.
     """
     size, vocab = width(c), c.int("vocab_size")
     table = embed_width or size
@@ -294,7 +296,7 @@ def decoder(
     if final_norm:
         parts.append(norm.sized(size).named("final_norm"))
     tied = tied_head(c) if tied is None else tied
-    kind = head_class(c)
+    kind = head or head_class(c)
     parts += [*extra, *task_head(c, kind, table, vocab, tied=tied, bias=head_bias)]
     return Spec(
         c.model_type,

@@ -24,7 +24,7 @@ from cardscope.fields import MAX_LAYERS, Fields
 from cardscope.parts import LAYER, Attention, Norm, Part, Spec
 
 
-def _square(c: Fields, *, bias: bool, out_bias: bool | None = None, kv: int | None = None) -> Attention:
+def square(c: Fields, *, bias: bool, out_bias: bool | None = None, kv: int | None = None) -> Attention:
     """Projections of the full width, whatever the heads divide it into."""
     total = heads(c)
     out = bias if out_bias is None else out_bias
@@ -38,8 +38,8 @@ def gpt2(c: Fields) -> Spec:
     inner = c.opt_int("n_inner", low=1) or 4 * width(c)
     cross: tuple[Part, ...] = ()
     if c.flag("add_cross_attention", fallback=False):
-        cross = (replace(_square(c, bias=True), cross=True), LAYER.sized(width(c)).named("norm_cross"))
-    layer = block(_square(c, bias=True), mlp(c, inner, bias=True, gated=False), norm=LAYER, width=width(c), extra=cross)
+        cross = (replace(square(c, bias=True), cross=True), LAYER.sized(width(c)).named("norm_cross"))
+    layer = block(square(c, bias=True), mlp(c, inner, bias=True, gated=False), norm=LAYER, width=width(c), extra=cross)
     positions = c.int("max_position_embeddings")
     return decoder(c, [layer] * c.layers(), norm=LAYER, positions=positions)
 
@@ -51,10 +51,10 @@ def gpt_bigcode(c: Fields) -> Spec:
     inner = c.opt_int("n_inner", low=1) or 4 * width(c)
     cross: tuple[Part, ...] = ()
     if c.flag("add_cross_attention", fallback=False):
-        full = _square(c, bias=True)
+        full = square(c, bias=True)
         cross = (replace(full, cross=True), LAYER.sized(width(c)).named("norm_cross"))
     layer = block(
-        _square(c, bias=True, kv=kv),
+        square(c, bias=True, kv=kv),
         mlp(c, inner, bias=True, gated=False),
         norm=LAYER,
         width=width(c),
@@ -66,7 +66,7 @@ def gpt_bigcode(c: Fields) -> Spec:
 @arch("gpt_neo")
 def gpt_neo(c: Fields) -> Spec:
     """GPT-Neo: alternating global and local attention, biases on the output only."""
-    full = _square(c, bias=False, out_bias=True)
+    full = square(c, bias=False, out_bias=True)
     kinds = _expand(c, c.raw("attention_types"))
     inner = c.opt_int("intermediate_size", low=1) or 4 * width(c)
     choices: dict[str, Part] = {"global": full, "local": windowed(full, c.int("window_size"))}
@@ -98,14 +98,14 @@ def gpt_neox(c: Fields) -> Spec:
     """GPT-NeoX-20B (arXiv:2204.06745) and Pythia: parallel residual, rotary, untied head."""
     c.touch("num_key_value_heads", "head_dim")
     bias = c.flag("attention_bias")
-    return stack(c, _square(c, bias=bias), mlp(c, bias=True, gated=False), norm=LAYER)
+    return stack(c, square(c, bias=bias), mlp(c, bias=True, gated=False), norm=LAYER)
 
 
 @arch("gptj", "codegen")
 def gptj(c: Fields) -> Spec:
     """GPT-J and CodeGen (arXiv:2203.13474): one norm a layer, no attention biases, a head with bias."""
     inner = c.opt_int("n_inner", low=1) or 4 * width(c)
-    return stack(c, _square(c, bias=False), mlp(c, inner, bias=True, gated=False), norms=1, norm=LAYER, head_bias=True)
+    return stack(c, square(c, bias=False), mlp(c, inner, bias=True, gated=False), norms=1, norm=LAYER, head_bias=True)
 
 
 @arch("opt")
@@ -113,7 +113,7 @@ def opt(c: Fields) -> Spec:
     """OPT (arXiv:2205.01068): position table with an offset of 2, optional projection of the embedding."""
     bias = c.flag("enable_bias")
     norm = Norm(0, weight=c.flag("layer_norm_elementwise_affine"), bias=c.flag("layer_norm_elementwise_affine"))
-    layer = block(_square(c, bias=bias), mlp(c, c.int("ffn_dim"), bias=bias, gated=False), norm=norm, width=width(c))
+    layer = block(square(c, bias=bias), mlp(c, c.int("ffn_dim"), bias=bias, gated=False), norm=norm, width=width(c))
     embed = c.opt_int("word_embed_proj_dim", low=1) or width(c)
     around: tuple[Part, ...] = ()
     if embed != width(c):
@@ -139,7 +139,7 @@ def bloom(c: Fields) -> Spec:
     c.prefer("hidden_size", "n_embed")
     return stack(
         c,
-        _square(c, bias=True),
+        square(c, bias=True),
         mlp(c, 4 * width(c), bias=True, gated=False),
         norm=LAYER,
         embed_norm=True,
@@ -152,10 +152,10 @@ def mpt(c: Fields) -> Spec:
     """MPT-7B: linear biases for positions, no biases anywhere; transformers fixes the MLP at four times the width."""
     c.touch("expansion_ratio", "no_bias", "learned_pos_emb", "attn_config", "norm_type")
     gain = Norm(0)
-    return stack(c, _square(c, bias=False), mlp(c, 4 * width(c), gated=False), norm=gain, max_positions="max_seq_len")
+    return stack(c, square(c, bias=False), mlp(c, 4 * width(c), gated=False), norm=gain, max_positions="max_seq_len")
 
 
-@arch("falcon", "RefinedWeb", "RefinedWebModel")
+@arch("falcon")
 def falcon(c: Fields) -> Spec:
     """Falcon (arXiv:2311.16867): one KV head (7B), grouped KV heads in the new layout (40B), or multi-head."""
     c.prefer("hidden_size", "n_embed")
@@ -169,7 +169,7 @@ def falcon(c: Fields) -> Spec:
     inner = c.opt_int("ffn_hidden_size", low=1) or 4 * width(c)
     count = c.opt_int("num_ln_in_parallel_attn")
     norms = 2 if not parallel or (count == 2 or (new and count is None)) else 1
-    layer = block(_square(c, bias=bias, kv=kv), mlp(c, inner, bias=bias, gated=False), norms, LAYER, width=width(c))
+    layer = block(square(c, bias=bias, kv=kv), mlp(c, inner, bias=bias, gated=False), norms, LAYER, width=width(c))
     return decoder(c, [layer] * c.layers(), norm=LAYER)
 
 

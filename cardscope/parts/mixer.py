@@ -179,20 +179,22 @@ class Lightning:
     head_dim: int
     block: int
     extra: tuple[Tensor, ...] = ()
+    tables: bool = True
 
     label = "linear attention"
 
     def tensors(self) -> Iterator[Tensor]:
-        """Fused q, k and v, output gate, norm, output; the decay tables."""
+        """Fused q, k and v, output gate, norm, output; the decay tables where the class stores them."""
         inner = self.heads * self.head_dim
         yield from linear("qkv", 3 * inner, self.width, "mixer")
         yield from linear("gate", inner, self.width, "mixer")
         yield from norm("norm", inner)
         yield from linear("o", self.width, inner, "mixer")
-        yield Tensor("slope", (self.heads, 1, 1), "mixer", "buffer")
-        for name in ("query_decay", "key_decay"):
-            yield Tensor(name, (self.heads, self.block, 1), "mixer", "buffer")
-        yield Tensor("diagonal_decay", (1, self.heads, self.block, self.block), "mixer", "buffer")
+        if self.tables:
+            yield Tensor("slope", (self.heads, 1, 1), "mixer", "buffer")
+            for name in ("query_decay", "key_decay"):
+                yield Tensor(name, (self.heads, self.block, 1), "mixer", "buffer")
+            yield Tensor("diagonal_decay", (1, self.heads, self.block, self.block), "mixer", "buffer")
         yield from self.extra
 
     def state(self) -> State:
