@@ -12,12 +12,12 @@ from cardscope.fields import Fields, Log, Read, open_fields
 from cardscope.findings import Finding, finding
 from cardscope.identify import Identity, config_dtype, identify, text_key
 from cardscope.inventory import Inventory, take
-from cardscope.measures.differences import Difference, difference, explain_stored, stored_candidates
+from cardscope.measures.differences import Difference, beside, difference, explain_stored, stored_candidates
 from cardscope.measures.facts import describe
-from cardscope.measures.heuristic import account, heuristic
+from cardscope.measures.heuristic import Term, account, heuristic
 from cardscope.measures.kvcache import attention_facts, kv_cache, row_lengths
 from cardscope.measures.precision import Scheme, WeightRow, plain_rows, weight_bytes, weight_rows
-from cardscope.measures.quantized import published
+from cardscope.measures.quantized import block_scales, published
 from cardscope.model import RawConfig
 from cardscope.parts import Spec
 from cardscope.report.model import (
@@ -31,7 +31,7 @@ from cardscope.report.model import (
     Report,
     Subject,
 )
-from cardscope.units import dtype_bytes, dtype_name
+from cardscope.units import BITS, dtype_bytes, dtype_name
 
 UNREAD_SHOWN = 40
 """Unread keys that are named one by one."""
@@ -123,7 +123,7 @@ def _report(
     parameters: Parameters,
     options: Options,
 ) -> Report:
-    spec, dtype = reading.spec, config_dtype(raw.data) or _hub_dtype(raw)
+    spec, dtype = reading.spec, config_dtype(raw.data) or _most(raw.hub.safetensors_dtypes if raw.hub else {})
     kv_dtype = _kv_dtype(options.kv_dtype, dtype)
     rows, why = _weights(raw, whole, parameters)
     cache = None
@@ -189,8 +189,10 @@ def _parameters(
     analytic = _analytic(reading, whole, exact, raw, identity)
     guess = heuristic(reading.spec) if reading.spec else None
     why = None if guess is not None else "no hidden size and layer count were read"
-    differences, stored = _differences(reading.spec, whole, guess, analytic, exact, stored)
-    return Parameters(Heuristic(guess, why), analytic, exact, stored, differences)
+    differences = _differences(reading.spec, whole, guess, analytic, exact)
+    base = ("exact", exact.total) if exact.total is not None else ("analytic", analytic.total)
+    last, stored = _surplus(reading.spec, whole, base, stored, raw)
+    return Parameters(Heuristic(guess, why), analytic, exact, stored, differences + last)
 
 
 def _analytic(reading: Reading, whole: Inventory | None, exact: Exact, raw: RawConfig, identity: Identity) -> Analytic:
@@ -218,32 +220,40 @@ def _changed(log: Log, config: Mapping[str, object]) -> list[Read]:
 
 
 def _differences(
-    spec: Spec | None, whole: Inventory | None, guess: int | None, analytic: Analytic, exact: Exact, stored: Checkpoint
-) -> tuple[tuple[Difference, ...], Checkpoint]:
-    """Heuristic → analytic → exact → checkpoint, as far as they are known."""
+    spec: Spec | None, whole: Inventory | None, guess: int | None, analytic: Analytic, exact: Exact
+) -> tuple[Difference, ...]:
+    """Heuristic → analytic → exact, as far as they are known."""
     found: list[Difference] = []
     if spec and whole and guess is not None and analytic.total is not None:
         found.append(difference(("heuristic", guess), ("analytic", analytic.total), account(spec, whole)))
     if analytic.total is not None and exact.total is not None:
         found.append(difference(("analytic", analytic.total), ("exact", exact.total), ()))
-    base = ("exact", exact.total) if exact.total is not None else ("analytic", analytic.total)
-    if base[1] is not None and stored.stored_numbers is not None:
-        gap = stored.stored_numbers - base[1]
-        terms = explain_stored(gap, stored_candidates(spec, whole)) if spec and whole and gap else ()
-        last = difference((base[0], base[1]), ("checkpoint", stored.stored_numbers), terms)
-        found.append(last)
-        if stored.source == "hub-total" and last.explained:
-            # The surplus has a name, so what is left of the Hub's number are the parameters.
-            stored = replace(stored, total=stored.stored_numbers - sum(term.delta for term in terms))
-    return tuple(found), stored
+    return tuple(found)
+
+
+def _surplus(
+    spec: Spec | None, whole: Inventory | None, base: tuple[str, int | None], stored: Checkpoint, raw: RawConfig
+) -> tuple[tuple[Difference, ...], Checkpoint]:
+    """What is stored beside the parameters; where all of it has a name, the Hub's number tells them apart."""
+    if base[1] is None or stored.stored_numbers is None:
+        return (), stored
+    gap = stored.stored_numbers - base[1]
+    terms: tuple[Term, ...] = ()
+    if spec and whole and gap:
+        terms = explain_stored(gap, stored_candidates(spec, whole, block_scales(raw.data, whole)))
+    last = difference((base[0], base[1]), ("checkpoint", stored.stored_numbers), terms)
+    if stored.source == "hub-total" and last.explained:
+        buffers, mtp, scales, duplicates = beside(terms)
+        total = stored.stored_numbers - buffers - mtp - scales - duplicates
+        stored = replace(stored, total=total, buffers=buffers, mtp=mtp, scales=scales, duplicates=duplicates)
+    return (last,), stored
 
 
 # -- bytes -------------------------------------------------------------------------------------------------
 
 
-def _hub_dtype(raw: RawConfig) -> str | None:
+def _most(counts: Mapping[str, int]) -> str | None:
     """The dtype most stored numbers have."""
-    counts = raw.hub.safetensors_dtypes if raw.hub else {}
     return dtype_name(max(counts, key=lambda name: counts[name])) if counts else None
 
 
@@ -284,10 +294,11 @@ def _headline(parameters: Parameters, dtype: str | None, rows: tuple[WeightRow, 
     active = analytic.active
     if headers and stored.total is not None:
         return Headline(stored.total, active, stored.stored_bytes, dtype, "stored")
+    size, dtype = _own_bytes(dtype, rows)
     if stored.stored_bytes is not None and stored.total is not None:
-        size: int | None = stored.stored_bytes
-    else:
-        size, dtype = _own_bytes(dtype, rows)
+        size, held = stored.stored_bytes, _most(stored.dtypes)
+        # The file's own dtype beats what the config says of it; packed words are named by their scheme.
+        dtype = held if dtype in BITS and held and "float" in held else dtype
     if exact.total is not None:
         return Headline(exact.total, active, size, dtype, "exact")
     if analytic.total is not None:

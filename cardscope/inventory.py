@@ -56,6 +56,11 @@ class Inventory:
         return _total(self.mtp)
 
     @property
+    def mtp_stored(self) -> int:
+        """Numbers that a checkpoint stores for the extra prediction layers, their buffers included."""
+        return sum(group.count * tensor.numel for group in self.mtp for tensor in group.tensors)
+
+    @property
     def active(self) -> int | None:
         """Parameters used for one token, or None where the config does not say how many experts fire."""
         total = 0

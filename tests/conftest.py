@@ -10,6 +10,11 @@ import pytest
 LOOPBACK = ("127.0.0.1", "::1", "localhost", "")
 
 
+def pytest_addoption(parser):
+    """`--update-golden` writes what the golden tests compare with."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite fixtures/golden from today's reports")
+
+
 def pytest_configure():
     """Scrub the environment before anything imports huggingface_hub, which reads it once."""
     for name in [n for n in os.environ if n.startswith(("HF_", "HUGGING", "TRANSFORMERS_", "XDG_CACHE"))]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Final, NamedTuple
 
 from cardscope.inventory import Inventory
 from cardscope.measures.facts import attentions, main_parts
@@ -50,11 +51,39 @@ def explain_stored(delta: int, candidates: Sequence[Term]) -> tuple[Term, ...]:
     return ()
 
 
-def stored_candidates(spec: Spec, inventory: Inventory) -> tuple[Term, ...]:
+BESIDE: Final[Mapping[str, str]] = {
+    "router correction biases": "buffers",
+    "attention masks": "buffers",
+    "mask fill values": "buffers",
+    "rotary frequencies": "buffers",
+    "extra prediction layers": "mtp",
+    "tied head stored": "duplicates",
+    "embedding and head repeated for the extra layers": "duplicates",
+    "quantization scales": "scales",
+}
+"""What a checkpoint may hold beside the parameters → the field of the stored witness that counts it."""
+
+
+class Beside(NamedTuple):
+    """Numbers stored beside the parameters."""
+
+    buffers: int
+    mtp: int
+    scales: int
+    duplicates: int
+
+
+def beside(terms: Sequence[Term]) -> Beside:
+    """The surplus of a checkpoint by the field that counts it."""
+    return Beside(*(sum(term.delta for term in terms if BESIDE[term.name] == field) for field in Beside._fields))
+
+
+def stored_candidates(spec: Spec, inventory: Inventory, scales: int = 0) -> tuple[Term, ...]:
     """What checkpoints of this model may hold beside its parameters, with the count of each."""
     found = [
         Term("router correction biases", inventory.buffers),
-        Term("extra prediction layers", inventory.mtp_parameters),
+        Term("extra prediction layers", inventory.mtp_stored),
+        Term("quantization scales", scales),
     ]
     size, vocab = spec.hidden_size or 0, spec.vocab_size or 0
     if spec.tied:

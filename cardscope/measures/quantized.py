@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cardscope.measures.precision import Scheme
+from cardscope.inventory import Inventory
+from cardscope.measures.precision import Scheme, quantizable
+from cardscope.parts import Tensor
 
 
 def published(config: Mapping[str, object]) -> Scheme | str | None:
@@ -41,3 +43,30 @@ def _bitsandbytes(found: Mapping[str, object]) -> Scheme:
             "nf4", 4, 64, 8 + 32 / 256, "4 bits, an 8-bit scale for each 64, an fp32 one for each 256 of these"
         )
     return Scheme("nf4", 4, 64, 32, "4 bits and an fp32 scale for each 64 weights")
+
+
+def block_scales(config: Mapping[str, object], inventory: Inventory) -> int:
+    """Scales that fp8 in blocks stores: one for each block of each packed matrix, extra prediction layers included.
+
+    DeepSeek-V3 (arXiv:2412.19437 §3.3): blocks of 128 × 128, 41,540,496 scales. Zero where the config names no blocks.
+    """
+    found = config.get("quantization_config")
+    size = found.get("weight_block_size") if isinstance(found, Mapping) else None
+    match size:
+        case [int(rows), int(columns)] if rows > 0 and columns > 0:
+            return sum(
+                group.count * _blocks(tensor, rows, columns)
+                for group in (*inventory.groups, *inventory.mtp)
+                for part in group.parts
+                for tensor in part.tensors()
+                # What joins an extra layer to the main model stays in bf16, as do head, router and tables.
+                if quantizable(tensor) and tensor.component != "mtp"
+            )
+        case _:
+            return 0
+
+
+def _blocks(tensor: Tensor, rows: int, columns: int) -> int:
+    width = tensor.shape[-1]
+    height = tensor.numel // (width * tensor.copies) if width and tensor.copies else 0
+    return tensor.copies * -(-height // rows) * -(-width // columns)

@@ -69,6 +69,13 @@ def safe(text: str) -> str:
     return short if short.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in short)
 
 
+def spelled(value: object) -> str:
+    """A config's value as JSON spells it, and as a what-if would."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 def columns(text: str) -> int:
     """Cells a terminal needs for the text at most: two for each wide character."""
     if text.isascii():
@@ -118,9 +125,9 @@ def bar(share: float, width: int) -> str:
 def wrap(pieces: Sequence[str], indent: int, first: int, separator: str = "  ", width: int = WIDTH) -> list[str]:
     """Pieces joined and broken between them; the first line starts after `first` used columns."""
     rows, used = [""], first
-    for piece in _chopped(pieces, width - max(indent, first)):
+    for piece in _chopped(pieces, width - indent):
         gap = separator if rows[-1] else ""
-        if used + len(gap) + columns(piece) > width and rows[-1]:
+        if used + len(gap) + columns(piece) > width and (rows[-1] or used > indent):
             rows.append("")
             used, gap = indent, ""
         rows[-1] += gap + piece

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from cardscope.report.lines import spelled
 from cardscope.report.model import Report
 from cardscope.report.text import headline_pieces
 from cardscope.units import format_bytes, short_dtype
@@ -16,6 +17,12 @@ def escape(text: str) -> str:
     """A foreign string that cannot become markup, on one line."""
     clean = "".join(char if char.isprintable() else " " for char in text)
     return _SPECIAL.sub(r"\\\1", clean)
+
+
+def code(text: str) -> str:
+    """A foreign string as code, in which only backticks and a table's bars mean anything."""
+    clean = "".join(char if char.isprintable() else " " for char in text)
+    return "`" + clean.replace("`", "'").replace("|", "\\|") + "`"
 
 
 def markdown(report: Report) -> str:
@@ -40,7 +47,7 @@ def _head(report: Report) -> Iterator[str]:
     for note in report.model.notes:
         yield f"\n> {escape(note)}"
     for key, before, after in report.model.changes:
-        yield f"\n> what if: {escape(key)} = {escape(str(after))} (was {escape(str(before))})"
+        yield f"\n> what if: {code(key)} = {_short(after)} (was {_short(before)})"
 
 
 def _counts(report: Report) -> Iterator[str]:
@@ -114,13 +121,13 @@ def _spec(report: Report) -> Iterator[str]:
     if report.fields:
         yield "### Fields read"
         yield ""
-        rows = [[f"`{escape(r.name)}`", _short(r.value), f"`{escape(r.key)}`", r.origin] for r in report.fields]
+        rows = [[code(r.name), _short(r.value), code(r.key), r.origin] for r in report.fields]
         yield from table(["field", "value", "key", "from"], rows)
 
 
 def _short(value: object) -> str:
-    text = escape(str(value))
-    return text if len(text) <= 60 else text[:57] + "…"
+    text = spelled(value)
+    return escape(text if len(text) <= 60 else text[:57] + "…")
 
 
 def _findings(report: Report) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cardscope.measures.kvcache import CacheRow, KvCache
-from cardscope.report.lines import WIDTH, Line, Span, Style, bar, columns, fit, line, pad, safe, shorten, wrap
+from cardscope.report.lines import WIDTH, Line, Span, Style, bar, columns, fit, line, pad, safe, shorten, spelled, wrap
 from cardscope.report.model import Checkpoint, Exact, Report
 from cardscope.units import format_bytes, format_count, short_dtype
 
@@ -97,7 +97,8 @@ def _growth(cache: KvCache | None) -> Iterator[str]:
 
 def _changes(report: Report) -> Iterator[Line]:
     for key, before, after in report.model.changes:
-        told = f"what if: {safe(key)} = {shorten(safe(str(after)), 200)} (was {shorten(safe(str(before)), 200)})"
+        told = f"what if: {safe(key)} = {shorten(safe(spelled(after)), 200)}"
+        told += f" (was {shorten(safe(spelled(before)), 200)})"
         for row in wrap(told.split(" "), 2, 0, " "):
             yield line(Span(row, "warn"))
 

@@ -514,3 +514,31 @@ def test_a_key_that_another_key_overrules_still_counts_as_read():
     found = report(facts.FALCON_40B)
     assert found["findings"] == []
     assert found["parameters"]["analytic"]["confidence"] == "declared"
+
+
+FP8 = {"quantization_config": {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]}}
+
+
+def test_deepseek_v3s_published_number_is_explained_to_the_last_scale():
+    """684,531,386,000 numbers: parameters, an extra layer with its own embedding and head, corrections, fp8 scales."""
+    dtypes = {"BF16": 3_918_786_560, "F8_E4M3": 680_571_043_840, "F32": 41_555_600}
+    hub = HubFacts(safetensors_total=684_531_386_000, safetensors_dtypes=dtypes)
+    found = assembled({**facts.DEEPSEEK_V3, **FP8}, hub=hub)
+    terms = {term["name"]: term["delta"] for term in found["parameters"]["differences"][-1]["terms"]}
+    assert terms == {
+        "router correction biases": 58 * 256,
+        "extra prediction layers": found["parameters"]["analytic"]["mtp"] + 256,
+        "embedding and head repeated for the extra layers": 2 * 129_280 * 7168,
+        "quantization scales": 41_540_496,
+    }
+    stored = found["parameters"]["checkpoint"]
+    assert stored["total"] == found["headline"]["total"] == 671_026_404_352
+    assert stored["total"] + sum(stored[name] for name in ("buffers", "mtp", "scales", "duplicates")) == 684_531_386_000
+    assert (found["headline"]["bytes"], found["headline"]["dtype"]) == (688_574_839_360, "fp8")
+
+
+def test_stored_bytes_are_named_after_what_is_stored():
+    """A config that says bf16 beside a checkpoint of fp32."""
+    hub = HubFacts(safetensors_total=8_030_261_248, safetensors_dtypes={"F32": 8_030_261_248})
+    head = assembled(facts.LLAMA3_8B, hub=hub)["headline"]
+    assert (head["bytes"], head["dtype"]) == (4 * 8_030_261_248, "float32")

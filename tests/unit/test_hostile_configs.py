@@ -155,8 +155,13 @@ def test_wide_characters_take_two_columns():
 
 def test_a_word_wider_than_a_line_is_cut():
     rows = wrap(["x" * 200], 4, 10)
-    assert [len(row) for row in rows] == [70, 74, 64]
+    assert [len(row) for row in rows] == [0, 80, 80, 52]
     assert "".join(row.strip() for row in rows) == "x" * 200
+
+
+def test_a_piece_that_fits_a_line_of_its_own_is_kept_whole():
+    assert wrap(["a", "b" * 70, "c"], 4, 40) == ["a", "    " + "b" * 70 + "  c"]
+    assert wrap(["b" * 70], 4, 40) == ["", "    " + "b" * 70]
 
 
 def test_a_line_that_is_too_long_loses_its_end_visibly():
