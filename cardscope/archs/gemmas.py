@@ -99,7 +99,10 @@ def overrides(c: Fields, kinds: tuple[str, ...]) -> list[Mapping[str, object]]:
         return [every_full if kind == "full_attention" else {} for kind in kinds]
     if not isinstance(listed, Mapping):
         raise BadField(c.prefix + "per_layer_config", listed, "an object")
-    found = [listed.get(str(index), listed.get(index, {})) for index in range(len(kinds))]
+    numbered = {int(key): layer for key, layer in listed.items() if str(key).isdecimal()}
+    if len(numbered) != len(listed):
+        raise BadField(c.prefix + "per_layer_config", listed, "layer numbers as its keys")
+    found = [numbered.get(index, {}) for index in range(len(kinds))]
     known = {"head_dim", "num_key_value_heads"}
     if not all(isinstance(layer, Mapping) and set(layer) <= known for layer in found):
         raise BadField(c.prefix + "per_layer_config", listed, "head_dim and num_key_value_heads for some layers")

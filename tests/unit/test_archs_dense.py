@@ -246,3 +246,11 @@ def test_hashed_n_grams_have_a_prime_number_of_rows_each():
     spec = build({**config, "layer_types": ["linear_attention"] * 2, "make_ngram_vocab_size_divisible_by": 10})
     (table,) = (t for _, t in take(spec).tensors() if t.name == "ngram.weight")
     assert table.shape == (310, 16)  # 97 + 101 + 103, rounded up to tens
+
+
+def test_gemma4_layers_are_numbered_with_leading_zeros_too():
+    """transformers writes the layers of per_layer_config as "05" where there are ten and more."""
+    base = {"model_type": "gemma4_text", "num_hidden_layers": 12}
+    plain = build({**base, "per_layer_config": {"5": {"head_dim": 64}}})
+    assert build({**base, "per_layer_config": {"05": {"head_dim": 64}}}) == plain
+    assert plain != build({**base, "per_layer_config": {}})
