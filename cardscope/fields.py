@@ -303,7 +303,7 @@ class Fields:
         return self.int(name, low=0, high=MAX_LAYERS)
 
     def sub(self, name: str, model_type: str | None = None) -> Fields:
-        """A nested config (`text_config`), read with its own class's defaults and the same log.
+        """A nested config (`text_config`), read with its own class's defaults (of `model_type`) and the same log.
 
         Raises BadField where the key holds something other than an object.
         """
@@ -320,12 +320,26 @@ class Fields:
             raise BadField(self._key(name), nested, "an object")
         kind = model_type or (own.sub.get(name, "") if own else "")
         named = nested.get("model_type")
-        if isinstance(named, str) and named and (not kind or (own is not None and name in own.sub_any)):
+        if (
+            isinstance(named, str)
+            and named
+            and (not kind or (own is not None and name in own.sub_any and not model_type))
+        ):
             kind = named
         child = open_fields(nested, kind, prefix=f"{self.prefix}{key}.", log=self.log)
         child.touch("model_type", "architectures")
         self._children[name] = child
         return child
+
+    def over(self, model_type: str) -> Fields:
+        """The same object read as another type: a wrapper whose file holds its text model's keys at the top."""
+        same = open_fields(self._data, model_type, prefix=self.prefix, log=self.log)
+        same._seen = self._seen
+        return same
+
+    def impose(self, **values: object) -> None:
+        """What a wrapper sets in a part of its own, whatever the file says there."""
+        self._forced = {**self._forced, **values}
 
     # -- what nobody read ----------------------------------------------------------------------------------
 

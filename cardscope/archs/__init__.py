@@ -39,6 +39,9 @@ FAMILIES = (
     "convolved",
     "elders",
     "remote",
+    "towers",
+    "wrappers",
+    "wrappers_more",
 )
 """The family modules; each registers its types when imported."""
 

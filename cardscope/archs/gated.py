@@ -55,7 +55,7 @@ def qwen_window(c: Fields) -> tuple[tuple[str, ...], int | None]:
     """Qwen's layer kinds: a window only with `use_sliding_window`, from layer `max_window_layers` on."""
     window = c.opt_int("sliding_window") if c.flag("use_sliding_window", fallback=False) else None
     c.touch("sliding_window")
-    first = c.int("max_window_layers", 0, low=0)
+    first = c.opt_int("max_window_layers") or 0
     kinds = layer_types(c, lambda i: "sliding_attention" if window and i >= first else "full_attention")
     return kinds, window
 

@@ -453,12 +453,22 @@ def test_nothing_countable_is_an_error():
 
 
 def test_a_wrapper_gives_its_text_models_spec_and_cache_without_a_total():
-    found = assembled(facts.GEMMA3_27B, exact=Exact(27_432_406_640, 0, "Gemma3ForConditionalGeneration", "ok"))
+    config = {**facts.GEMMA3_27B, "model_type": "newcomer_vl", "architectures": ["NewcomerForConditionalGeneration"]}
+    found = assembled(config, exact=Exact(27_432_406_640, 0, "NewcomerForConditionalGeneration", "ok"))
     assert found["parameters"]["analytic"]["total"] is None
     assert "text model" in found["parameters"]["analytic"]["reason"]
     assert (found["spec"]["num_layers"], found["spec"]["hidden_size"]) == (62, 5376)
     assert found["kv_cache"]["per_token_bytes"] == 507_904
     assert found["headline"]["total"] == 27_432_406_640
+
+
+def test_a_declared_wrapper_counts_its_towers_and_keeps_its_text_models_cache():
+    found = report(facts.GEMMA3_27B)
+    analytic = found["parameters"]["analytic"]
+    assert analytic["total"] == 27_432_406_640
+    assert sum(analytic["components"].values()) == analytic["total"]
+    assert analytic["components"]["vision"] == 416_866_032
+    assert (found["spec"]["num_layers"], found["kv_cache"]["per_token_bytes"]) == (62, 507_904)
 
 
 def test_active_is_unknown_where_the_config_does_not_say_how_many_experts_fire():
