@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from cardscope.errors import CardscopeError
 
 if TYPE_CHECKING:
+    from cardscope.checkpoint.look import Look
     from cardscope.exact import ExactCount, Worker
+    from cardscope.model import RawConfig
     from cardscope.report.model import Exact, Report
 
 Model = str | PathLike[str] | Mapping[str, object]
@@ -32,23 +34,51 @@ def inspect(
 ) -> Report:
     """The report of one model: a Hub id or URL, a path, `nanochat:d20`, or a config as a dict.
 
-    `exact` builds the empty model in a child process ("auto": where the `exact` extra is installed); `headers` is
-    reserved for reading stored tensors.  `context` adds a row to the cache table, `batch` multiplies nothing but the
+    `exact` builds the empty model in a child process ("auto": where the `exact` extra is installed, and unless what is
+    stored already agrees with the config); `headers` reads the headers of the stored tensors, beside a local config or
+    on the Hub, never a tensor.  `context` adds a row to the cache table, `batch` multiplies nothing but the
     cache, `kv_dtype` is the cache's.  A dict with exact=False and headers=False touches neither network nor disk
     beyond the package's own data.  Raises the CardscopeError family.
     """
     from cardscope.assemble import SKIPPED, Options, assemble
     from cardscope.source import resolve
 
-    del headers
-    worker = _warm(model) if exact else None
+    # Where headers may settle the count, torch is not started before they are read.
+    worker = _warm(model) if exact is True or (exact and not headers) else None
     try:
         raw = resolve(model, revision=revision, token=token, offline=offline, refresh=refresh, sets=sets)
-        counted = _exact(raw.data, worker) if exact else SKIPPED
+        stored, agrees = _stored(raw, headers, token)
+        counted = SKIPPED
+        if exact:
+            counted = _settled() if agrees and exact == "auto" else _exact(raw.data, worker)
     finally:
         if worker is not None:
             worker.close()
-    return assemble(raw, exact=counted, options=Options(context, batch, kv_dtype))
+    return assemble(raw, exact=counted, stored=stored, options=Options(context, batch, kv_dtype))
+
+
+def _stored(raw: RawConfig, headers: Choice, token: str | bool | None) -> tuple[Look | None, bool]:
+    """What is stored, and whether it is exactly what the config declares."""
+    if not headers:
+        return None, False
+    from cardscope.assemble import outline
+    from cardscope.checkpoint.look import look
+
+    spec, inventory = outline(raw)
+    found = look(raw, headers, spec, token=token)
+    if found.error is not None and not raw.data:
+        raise found.error  # a weight file alone is all there is to this model
+    if found.contents is None:
+        return found, False
+    from cardscope.checkpoint.reconcile import agrees
+
+    return found, agrees(found.contents, inventory)
+
+
+def _settled() -> Exact:
+    from cardscope.report.model import Exact
+
+    return Exact(None, status="skipped", reason="the stored tensors agree with the config; --exact builds it too")
 
 
 def _warm(model: Model) -> Worker | None:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from cardscope.archs import find, interpret
+from cardscope.checkpoint.look import Look
 from cardscope.errors import ConfigError, NotModelled
 from cardscope.fields import Fields, Log, Read, open_fields
 from cardscope.findings import Finding, finding
 from cardscope.identify import Identity, config_dtype, identify, text_key
 from cardscope.inventory import Inventory, take
-from cardscope.measures.differences import Difference, beside, difference, explain_stored, stored_candidates
+from cardscope.measures.differences import Difference, difference
 from cardscope.measures.facts import describe
-from cardscope.measures.heuristic import Term, account, heuristic
+from cardscope.measures.heuristic import account, heuristic
 from cardscope.measures.kvcache import attention_facts, kv_cache, row_lengths
 from cardscope.measures.precision import Scheme, WeightRow, plain_rows, weight_bytes, weight_rows
-from cardscope.measures.quantized import block_scales, published
+from cardscope.measures.quantized import published
 from cardscope.model import RawConfig
 from cardscope.parts import Spec
 from cardscope.report.model import (
     Analytic,
-    Checkpoint,
     Confidence,
     Exact,
     Headline,
@@ -31,12 +31,12 @@ from cardscope.report.model import (
     Report,
     Subject,
 )
-from cardscope.units import BITS, dtype_bytes, dtype_name
+from cardscope.stored import Stored, merge, surplus, view
+from cardscope.units import BITS, dtype_name
 
 UNREAD_SHOWN = 40
 """Unread keys that are named one by one."""
 SKIPPED = Exact(None, status="skipped", reason="not asked for")
-NO_CHECKPOINT = Checkpoint(None, status="skipped", reason="nothing stored was looked at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def assemble(
     raw: RawConfig,
     *,
     exact: Exact = SKIPPED,
-    checkpoint: Checkpoint | None = None,
+    stored: Look | None = None,
     options: Options | None = None,
 ) -> Report:
     """The report of one config. Raises ConfigError, or NotModelled where no witness can count it."""
@@ -100,11 +100,17 @@ def assemble(
     reading = read(raw.data, identity)
     inventory = take(reading.spec) if reading.spec else None
     whole = inventory if reading.whole else None
-    stored = checkpoint or hub_total(raw)
-    parameters = _parameters(reading, whole, exact, stored, raw, identity)
-    if reading.spec is None and exact.total is None and stored.stored_numbers is None:
+    found = view(raw, stored, whole)
+    parameters = _parameters(reading, whole, exact, found, raw, identity)
+    if reading.spec is None and exact.total is None and found.checkpoint.stored_numbers is None:
         raise NotModelled(reading.reason or "nothing here can be counted", hint=_not_modelled_hint(exact, identity))
-    return _report(raw, identity, reading, inventory, whole, parameters, options or Options())
+    return _report(raw, identity, reading, inventory, whole, parameters, found, options or Options())
+
+
+def outline(raw: RawConfig) -> tuple[Spec | None, Inventory | None]:
+    """The spec a config declares, whole or its text model's, and the inventory of the whole. Raises ConfigError."""
+    reading = read(raw.data, identify(raw.data))
+    return reading.spec, take(reading.spec) if reading.spec and reading.whole else None
 
 
 def _not_modelled_hint(exact: Exact, identity: Identity) -> str:
@@ -121,17 +127,20 @@ def _report(
     inventory: Inventory | None,
     whole: Inventory | None,
     parameters: Parameters,
+    stored: Stored,
     options: Options,
 ) -> Report:
-    spec, dtype = reading.spec, config_dtype(raw.data) or _most(raw.hub.safetensors_dtypes if raw.hub else {})
+    most = _most(raw.hub.safetensors_dtypes if raw.hub else {})
+    spec, dtype = reading.spec, config_dtype(raw.data) or stored.dtype or most
     kv_dtype = _kv_dtype(options.kv_dtype, dtype)
-    rows, why = _weights(raw, whole, parameters)
+    rows, why = _weights(raw, whole or stored.inventory, parameters)
+    rows = merge(stored.row, rows)
     cache = None
     if spec and inventory:
         cache = kv_cache(inventory, kv_dtype, row_lengths(spec.max_positions, options.context), options.batch)
     return Report(
         model=subject(raw, identity),
-        headline=_headline(parameters, dtype, rows),
+        headline=_headline(parameters, stored.dtype or dtype, rows),
         spec=describe(spec) if spec else None,
         fields=tuple(reading.log.reads.values()),
         parameters=parameters,
@@ -139,9 +148,9 @@ def _report(
         kv_cache=cache,
         weights=rows,
         weights_reason=why,
-        findings=_findings(raw, identity, reading, parameters, dtype),
+        findings=(*_findings(raw, identity, reading, parameters, dtype), *stored.findings),
         groups=tuple((g.tower, g.count, g.label) for g in inventory.groups if g.layers) if inventory else (),
-        inventory=inventory,
+        inventory=inventory or stored.inventory,
     )
 
 
@@ -164,34 +173,15 @@ def subject(raw: RawConfig, identity: Identity) -> Subject:
 # -- witnesses ---------------------------------------------------------------------------------------------
 
 
-def hub_total(raw: RawConfig) -> Checkpoint:
-    """The Hub's own safetensors total as a witness: stored numbers, labelled as such."""
-    hub = raw.hub
-    if hub is None or hub.safetensors_total is None:
-        return NO_CHECKPOINT
-    sizes = {name: dtype_name(name) for name in hub.safetensors_dtypes}
-    known = all(sizes.values()) and sizes
-    size = sum(int(hub.safetensors_dtypes[n] * dtype_bytes(d)) for n, d in sizes.items() if d) if known else None
-    return Checkpoint(
-        None,
-        source="hub-total",
-        stored_numbers=hub.safetensors_total,
-        stored_bytes=size,
-        dtypes=dict(hub.safetensors_dtypes),
-        status="ok",
-        reason="the Hub's total counts stored numbers, masks, packed words and duplicates included",
-    )
-
-
 def _parameters(
-    reading: Reading, whole: Inventory | None, exact: Exact, stored: Checkpoint, raw: RawConfig, identity: Identity
+    reading: Reading, whole: Inventory | None, exact: Exact, found: Stored, raw: RawConfig, identity: Identity
 ) -> Parameters:
     analytic = _analytic(reading, whole, exact, raw, identity)
     guess = heuristic(reading.spec) if reading.spec else None
     why = None if guess is not None else "no hidden size and layer count were read"
     differences = _differences(reading.spec, whole, guess, analytic, exact)
     base = ("exact", exact.total) if exact.total is not None else ("analytic", analytic.total)
-    last, stored = _surplus(reading.spec, whole, base, stored, raw)
+    last, stored = surplus(reading.spec, whole, base, found, raw)
     return Parameters(Heuristic(guess, why), analytic, exact, stored, differences + last)
 
 
@@ -229,24 +219,6 @@ def _differences(
     if analytic.total is not None and exact.total is not None:
         found.append(difference(("analytic", analytic.total), ("exact", exact.total), ()))
     return tuple(found)
-
-
-def _surplus(
-    spec: Spec | None, whole: Inventory | None, base: tuple[str, int | None], stored: Checkpoint, raw: RawConfig
-) -> tuple[tuple[Difference, ...], Checkpoint]:
-    """What is stored beside the parameters; where all of it has a name, the Hub's number tells them apart."""
-    if base[1] is None or stored.stored_numbers is None:
-        return (), stored
-    gap = stored.stored_numbers - base[1]
-    terms: tuple[Term, ...] = ()
-    if spec and whole and gap:
-        terms = explain_stored(gap, stored_candidates(spec, whole, block_scales(raw.data, whole)))
-    last = difference((base[0], base[1]), ("checkpoint", stored.stored_numbers), terms)
-    if stored.source == "hub-total" and last.explained:
-        buffers, mtp, scales, duplicates = beside(terms)
-        total = stored.stored_numbers - buffers - mtp - scales - duplicates
-        stored = replace(stored, total=total, buffers=buffers, mtp=mtp, scales=scales, duplicates=duplicates)
-    return (last,), stored
 
 
 # -- bytes -------------------------------------------------------------------------------------------------

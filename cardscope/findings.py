@@ -24,6 +24,14 @@ RULES: Final[Mapping[str, tuple[Severity, str]]] = {
     "CS120": ("info", "extra prediction layers of unknown form are not counted"),
     "CS201": ("error", "the analytic count differs from the exact count"),
     "CS202": ("warning", "the Hub's total is not explained by the config"),
+    "CS203": ("error", "the shape of a stored tensor contradicts the config"),
+    "CS204": ("warning", "the index and its shards disagree"),
+    "CS205": ("error", "a shard or a tensor that the index names is not there"),
+    "CS206": ("warning", "the Hub's own total is not what its files hold"),
+    "CS207": ("warning", "tensors are stored in a format that is not decoded"),
+    "CS208": ("info", "the stored embedding has more rows than the vocabulary"),
+    "CS209": ("info", "which of the files were read as the weights"),
+    "CS210": ("warning", "the stored tensors could not be read"),
 }
 """Code → (severity, what it is about)."""
 

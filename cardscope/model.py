@@ -46,3 +46,5 @@ class RawConfig:
     """The local folder the config lies in, where its weights may lie too."""
     files: tuple[tuple[str, int | None], ...] = ()
     """Weight files and indexes seen in `folder`: (name, size in bytes)."""
+    weights: str | None = None
+    """The one weight file in `folder` that was named as the model."""

@@ -52,7 +52,8 @@ def _head(report: Report) -> Iterator[str]:
 
 def _counts(report: Report) -> Iterator[str]:
     p = report.parameters
-    stored = p.checkpoint.stored_numbers if p.checkpoint.stored_numbers is not None else p.checkpoint.total
+    told = p.checkpoint.source == "hub-total" or p.checkpoint.total is None
+    stored = p.checkpoint.stored_numbers if told else p.checkpoint.total
     rows = [
         ("stored", stored, p.checkpoint.source, p.checkpoint.reason),
         ("exact (empty model)", p.exact.total, p.exact.class_name, p.exact.reason),

@@ -25,7 +25,10 @@ PLACES: Final = {
 
 def lines(report: Report) -> list[Line]:
     """The whole report as styled lines of at most 80 columns."""
-    sections = (_title, _headline, _changes, _parameters, _components, _attention, _cache, _memory, _spec, _findings)
+    sections = (
+        *(_title, _headline, _changes, _parameters, _components),
+        *(_checkpoint, _attention, _cache, _memory, _spec, _findings),
+    )
     rows: list[Line] = []
     for section in sections:
         rows += (fit(row) for row in section(report))
@@ -119,11 +122,15 @@ def _parameters(report: Report) -> Iterator[Line]:
 
 
 def _stored_label(stored: Checkpoint) -> str:
-    return {"hub-total": "the Hub's total", None: ""}.get(stored.source, str(stored.source))
+    if stored.source is None:
+        return stored.status if stored.status == "failed" else ""
+    return {"hub-total": "the Hub's total", "headers": "safetensors headers", "gguf": "GGUF tensor table"}.get(
+        stored.source, stored.source
+    )
 
 
 def _stored(stored: Checkpoint) -> tuple[int | None, str | None]:
-    if stored.stored_numbers is None:
+    if stored.stored_numbers is None or stored.source != "hub-total":
         return stored.total, stored.reason
     return stored.stored_numbers, None
 
@@ -192,6 +199,22 @@ def _layers(report: Report) -> Iterator[str]:
     several = len({tower for tower, _, _ in report.groups}) > 1
     for tower, count, label in report.groups:
         yield f"{safe(tower) + ': ' if several else ''}{count} × {safe(label) or 'layer'}"
+
+
+def _checkpoint(report: Report) -> Iterator[Line]:
+    """What is stored: numbers by dtype, and what of them is no parameter."""
+    stored = report.parameters.checkpoint
+    if stored.source not in {"headers", "gguf"} or stored.stored_numbers is None or stored.stored_bytes is None:
+        return
+    yield line()
+    yield line(Span("STORED", "head"), f"  {stored.stored_numbers:,} numbers in {format_bytes(stored.stored_bytes)}")
+    pieces = [f"{safe(name)} {count:,}" for name, count in stored.dtypes.items()]
+    beside = ("buffers", "scales", "duplicates", "mtp")
+    words = {"scales": "scales and zero points", "duplicates": "second copies", "mtp": "extra prediction layers"}
+    extras = [f"{words.get(name, name)} {count:,}" for name in beside if (count := getattr(stored, name))]
+    for label, items in (("  by dtype  ", pieces), ("  beside parameters  ", extras)):
+        for index, row in enumerate(wrap(items, len(label), len(label), " · ") if items else []):
+            yield line(Span("" if index else label, "dim"), row)
 
 
 # -- attention, cache, memory ------------------------------------------------------------------------------

@@ -8,12 +8,13 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from cardscope.errors import NotAConfig, NotFound, SourceError, UsageError
+from cardscope.errors import NotAConfig, NotFound, SourceError
 from cardscope.model import RawConfig
 from cardscope.source import strictjson
 from cardscope.source.words import local_path
 
 WEIGHTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".index.json")
+WEIGHT_FILES = (".safetensors", ".gguf")
 MAX_ENTRIES = 10_000
 """Directory entries looked at when weights are listed."""
 
@@ -30,8 +31,8 @@ def load(target: str) -> RawConfig:
             _no_config(folder, target)
     else:
         folder, file, where = path.parent, path, target
-    if file.name.lower().endswith((".safetensors", ".gguf")):
-        _weights_file(file, target)
+    if file.name.lower().endswith(WEIGHT_FILES):
+        return _weights_file(file, target)
     data = _native(strictjson.load(read(file, where), where), where)
     return RawConfig(data=data, id=target, source="file", where=where, folder=str(folder), files=weights(folder))
 
@@ -136,9 +137,20 @@ def _no_config(folder: Path, target: str) -> NoReturn:
     raise NotFound(f"the folder {target} holds no config.json", hint=hint)
 
 
-def _weights_file(path: Path, target: str) -> NoReturn:
-    """Headers of weight files are another witness; a config is what this one needs."""
+def _weights_file(path: Path, target: str) -> RawConfig:
+    """A weight file as the model: the config beside it, where there is one, else nothing but its headers."""
     beside = path.with_name("config.json")
-    kind = "GGUF" if path.suffix.lower() == ".gguf" else "safetensors"
-    hint = f"its config lies beside it: {beside}" if beside.is_file() else "give the config.json of its model"
-    raise UsageError(f"{target} is a {kind} file, which is not read yet", hint=hint)
+    data: dict[str, object] = {}
+    where = target
+    if beside.is_file() and path.suffix.lower() == ".safetensors":
+        where = str(beside)
+        data = strictjson.load(read(beside, where), where)
+    return RawConfig(
+        data=data,
+        id=target,
+        source="file",
+        where=where,
+        folder=str(path.parent),
+        files=((path.name, path.stat().st_size),),
+        weights=path.name,
+    )

@@ -91,7 +91,8 @@ def _may_be_hub(word: str) -> bool:
 
 
 def _finish(found: RawConfig, edits: tuple[tuple[str, str], ...]) -> RawConfig:
-    shape.check(found.data, found.where)
+    if found.weights is None or found.data:
+        shape.check(found.data, found.where)
     if not edits:
         return found
     from cardscope.source import whatif

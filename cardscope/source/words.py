@@ -29,7 +29,7 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _HUB_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co", "hf-mirror.com")
 _NOT_MODELS = ("datasets", "spaces", "docs", "models", "collections", "papers", "blog", "buckets", "kernels")
 _MARKS = ("tree", "blob", "resolve", "raw", "commit", "revision")
-_FILES = (".json", ".safetensors")
+_FILES = (".json", ".safetensors", ".gguf")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from cardscope.errors import NotAConfig, NotFound, SourceError, TooLarge, UsageError
+from cardscope.errors import NotAConfig, NotFound, SourceError, TooLarge
 from cardscope.source import local
 
 CONFIG = b'{"model_type": "gpt2", "n_layer": 2}'
@@ -91,13 +91,17 @@ def test_a_folder_without_a_config_says_what_it_holds(tmp_path, name, hint):
     assert hint in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "model.gguf"])
-def test_weight_files_are_not_read_yet_and_point_at_their_config(tmp_path, name):
+def test_a_weight_file_comes_with_the_config_beside_it(tmp_path):
     (tmp_path / "config.json").write_bytes(CONFIG)
-    (tmp_path / name).write_bytes(b"")
-    with pytest.raises(UsageError, match="not read yet") as caught:
-        local.load(str(tmp_path / name))
-    assert "config.json" in caught.value.hint
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    found = local.load(str(tmp_path / "model.safetensors"))
+    assert (found.data["n_layer"], found.weights, found.folder) == (2, "model.safetensors", str(tmp_path))
+
+
+def test_a_weight_file_alone_has_no_config(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    found = local.load(str(tmp_path / "model.safetensors"))
+    assert (dict(found.data), found.weights) == ({}, "model.safetensors")
 
 
 def test_a_native_nanochat_meta_gives_its_config(tmp_path):
