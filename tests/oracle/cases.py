@@ -191,6 +191,8 @@ def _spelled(model_type: str) -> Iterator[Case]:
     for alias, name in config_class(model_type).attribute_map.items():
         if name in perturbed(model_type):
             yield Case(f"alias:{alias}", lambda n, a=alias, k=name: spellings.renamed(perturbed(model_type, n), k, a))
+    for key, other in spellings.other_towers(config_class(model_type)):
+        yield _changed(model_type, f"tower:{other}", lambda c, k=key, o=other: {**c, k: perturbed(o)})
     for name, spell in spellings.of(model_type):
         yield Case(f"spelled:{name}", lambda n, s=spell: spellings.patched(perturbed(model_type, n), s))
 

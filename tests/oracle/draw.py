@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from tests.oracle import hints, hints_towers, knobs, limits
+from tests.oracle import hints, hints_towers, hints_wrappers, knobs, limits
 from tests.oracle.declared import keys_of, parts_of
 from tests.oracle.meta import config_class
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.oracle.knobs import Rule
 
 SKIPPED = object()
-RULES = {**hints_towers.RULES, **hints.RULES}
+RULES = {**hints_towers.RULES, **hints_wrappers.RULES, **hints.RULES}
 
 
 class Draw:
@@ -123,7 +123,9 @@ def draw(model_type: str, seed: str, *, distinct: bool) -> dict[str, object]:
 
 def _drawn(config: type, where: str, rng: random.Random, distinct: bool, outer: Mapping[str, object]) -> dict:
     whole = Draw(config, where, rng, distinct=distinct, outer=outer).config()
-    for name, part in parts_of(config).items():
+    # The text model first: other towers end in its width.
+    order = {"text_config": 0, "vision_config": 1}
+    for name, part in sorted(parts_of(config).items(), key=lambda item: order.get(item[0], 2)):
         inside = f"{where}.{name}"
         if inside not in limits.LEFT_ALONE:
             named = {"model_type": part.model_type} if part.model_type else {}

@@ -82,14 +82,6 @@ RULES: dict[str, dict[str, Rule]] = {
         "moe_top_k": pool(2, 3),
         "ffn_hidden_size": pool(*INNERS),
     },
-    "dots3_note.vision_config": {
-        "adapter_in_dim": knobs.same_as("hidden_size"),
-        "adapter_out_dim": lambda d: d.above("text_config", "hidden_size"),
-    },
-    "dots3_note.audio_config": {
-        "adapter_input_size": knobs.same_as("hidden_size"),
-        "adapter_out_dim": lambda d: d.above("text_config", "hidden_size"),
-    },
     "gemma4_unified_assistant.text_config": {
         "layer_types": lambda d: ["sliding_attention", *["full_attention"] * (d.layers() - 1)],
         "num_kv_shared_layers": lambda d: d.layers() - 2,
@@ -125,8 +117,6 @@ RULES: dict[str, dict[str, Rule]] = {
         "moe_layer_end_index": lambda d: d.rng.choice((-1, d.layers() - 1, max(1, d.layers() - 2))),
     },
     "falcon": {"num_ln_in_parallel_attn": pool(1, 2)},
-    "gemma3": {"mm_tokens_per_image": lambda _: 4},
-    "gemma3.vision_config": {"patch_size": pool(4, 6), "image_size": lambda d: 8 * int(d.of("patch_size"))},
     "gemma4_text": {**SHARED_TAIL, "num_hidden_layers": pool(3, 4, 5)},
     "gemma4_unified_text": {**SHARED_TAIL, "num_hidden_layers": pool(3, 4, 5)},
     "gpt_neox_japanese": {"intermediate_multiple_size": pool(3, 5)},

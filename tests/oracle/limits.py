@@ -69,6 +69,11 @@ SEEDS: dict[str, dict[str, object]] = {
         "ffn_config": {"ffn_hidden_size": 10752, "moe_num_experts": 16, "moe_top_k": 4},
     },
     "dots1": {"n_routed_experts": 128, "n_shared_experts": 2, "num_experts_per_tok": 6},
+    # the tower of CohereForAI/aya-vision-8b
+    "aya_vision": {
+        "vision_config": {"model_type": "siglip_vision_model", "hidden_size": 1152, "num_attention_heads": 16}
+    },
+    "gemma4_unified_assistant": {"text_config": {"model_type": "gemma4_unified_text", "num_kv_shared_layers": 20}},
     "hunyuan_v1_dense": {"head_dim": 128},
     "hunyuan_v1_moe": {"head_dim": 128},
     # LiquidAI/LFM2-8B-A1B
@@ -119,7 +124,10 @@ ILLEGAL: dict[str, dict[str, str]] = {
 
 QWEN4_INDEXER = ("indexer_n_heads", "indexer_kv_heads", "indexer_head_dim", "indexer_budget", "indexer_compress_ratio")
 # Keys that stand all together or not at all: a random draw leaves them.
-TOGETHER: dict[str, tuple[str, ...]] = {"qwen4_exp_text": QWEN4_INDEXER}
+TOGETHER: dict[str, tuple[str, ...]] = {
+    "qwen4_exp_text": QWEN4_INDEXER,
+    "dots3_note_vision_encoder": ("mlp_layer_types",),
+}
 
 # Nested configs that stay at their defaults, as `wrapper.key`.
 LEFT_ALONE: frozenset[str] = frozenset()

@@ -253,6 +253,19 @@ SPELLINGS: dict[str, dict[str, Spelling]] = {
 }
 
 
+OTHER_TOWERS = {
+    "text_config": ("llama", "qwen2", "mistral"),
+    "vision_config": ("siglip_vision_model", "clip_vision_model"),
+}
+
+
+def other_towers(config: type) -> Iterator[tuple[str, str]]:
+    """(key, model type) of other towers that a wrapper may hold, where the file's own model_type decides."""
+    for key, spec in config.sub_configs_defaults.items():
+        if spec.config_class.__name__ == "AutoConfig":
+            yield from ((key, other) for other in OTHER_TOWERS.get(key, ()) if other != spec.model_type)
+
+
 def of(model_type: str) -> Iterator[tuple[str, Spelling]]:
     """The spellings to try for a type."""
     yield from SPELLINGS.get(model_type, {}).items()
