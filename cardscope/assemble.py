@@ -11,6 +11,7 @@ from cardscope.checkpoint.look import Look
 from cardscope.errors import ConfigError, NotModelled
 from cardscope.fields import Fields, Log, Read, open_fields
 from cardscope.findings import Finding, finding
+from cardscope.harvest import declared
 from cardscope.identify import Identity, config_dtype, identify, text_key
 from cardscope.inventory import Inventory, take
 from cardscope.measures.differences import Difference, difference
@@ -189,7 +190,8 @@ def _analytic(reading: Reading, whole: Inventory | None, exact: Exact, raw: RawC
     if whole is None:
         return Analytic(None, confidence="none", reason=reading.reason)
     disagrees = exact.total is not None and exact.total != whole.parameters
-    doubts = (reading.unread, _changed(reading.log, raw.data), raw.data.get("auto_map"), identity.foreign, disagrees)
+    unheld = declared(identity.model_type) is None or identity.foreign
+    doubts = (reading.unread, _changed(reading.log, raw.data), raw.data.get("auto_map"), unheld, disagrees)
     confidence: Confidence = "declared-unseen" if any(doubts) else "declared"
     active = whole.active
     return Analytic(
@@ -302,6 +304,9 @@ def _findings(
         found.append(
             finding("CS112", "the repository brings its own code, which is never run here", f"{where}:auto_map")
         )
+    if reading.whole and declared(identity.model_type) is None:
+        message = f"transformers has no class for {identity.model_type}: declared from published totals alone"
+        found.append(finding("CS121", message, f"{where}:model_type"))
     if identity.inferred:
         message = f"no model_type; {identity.model_type} follows from {identity.architectures[0]}"
         found.append(finding("CS113", message, f"{where}:architectures"))

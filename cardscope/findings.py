@@ -22,6 +22,7 @@ RULES: Final[Mapping[str, tuple[Severity, str]]] = {
     "CS118": ("info", "the class ties a head that the file says is not tied"),
     "CS119": ("warning", "the class named is none that transformers has for the model type"),
     "CS120": ("info", "extra prediction layers of unknown form are not counted"),
+    "CS121": ("info", "transformers has no class for the model type: declared from published totals alone"),
     "CS201": ("error", "the analytic count differs from the exact count"),
     "CS202": ("warning", "the Hub's total is not explained by the config"),
     "CS203": ("error", "the shape of a stored tensor contradicts the config"),

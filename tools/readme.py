@@ -32,14 +32,13 @@ def output(command: str) -> str:
 def coverage() -> str:
     """The sentence on how many types are declared, from the registry and the catalogue."""
     sys.path.insert(0, str(ROOT))
-    from cardscope.archs import declared_types
-    from cardscope.harvest import versions
+    from cardscope.archs.coverage import coverage as found
     from cardscope.source.catalog import ids
 
-    models, types = len(set(ids())), len(declared_types())
+    models = len(set(ids()))
     return (
-        f"<!-- coverage -->\n{types} model types are declared and checked against the empty models of transformers "
-        f"{versions()[0]};\nthe bundled catalogue knows {models} names of well-known models.\n\n"
+        f"<!-- coverage -->\n{found().sentence}\nThe bundled catalogue knows {models} well-known models; "
+        "`cardscope archs` lists the types and how each was checked.\n\n"
     )
 
 

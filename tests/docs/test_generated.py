@@ -13,6 +13,12 @@ def test_the_index_of_families_is_fresh():
     assert done.returncode == 0, done.stderr or "run python tools/index.py"
 
 
+def test_the_record_of_checks_is_fresh():
+    """`python tools/checked.py` has been run since the last recording, catalogue entry or declaration was added."""
+    done = subprocess.run([sys.executable, "tools/checked.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr or "run python tools/checked.py"
+
+
 def test_one_type_loads_one_family():
     """Looking one common type up does not import the declarations of the others."""
     code = (

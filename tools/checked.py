@@ -1,0 +1,84 @@
+"""Writes cardscope/data/checked.json: how each declared type was checked.
+
+    python tools/checked.py            rewrite
+    python tools/checked.py --check    exit 1 if anything would change
+
+Oracle cases come from fixtures/oracle (recorded totals of transformers' empty models; the live sweep runs more),
+catalogue totals from its entries; what only repositories' own code builds rests on the list below.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "cardscope" / "data" / "checked.json"
+
+REMOTE = {
+    "PanguEmbedded": "index of openpangu/openPangu-Embedded-7B",
+    "RefinedWeb": "Hub total of tiiuae/falcon-40b",
+    "RefinedWebModel": "falcon-7b, counted by transformers' falcon",
+    "Yi": "Hub total of 01-ai/Yi-6B-Chat",
+    "baichuan": "layout of Llama; no total at hand",
+    "bailing_moe": "Hub total of inclusionAI/Ling-lite",
+    "chatglm": "Hub total of THUDM/glm-4-9b-chat, index of THUDM/chatglm3-6b-32k",
+    "deepseek": "published total of deepseek-ai/deepseek-moe-16b-base",
+    "exaone": "Hub totals of LGAI-EXAONE/EXAONE-3.5-2.4B-Instruct and -32B-Instruct",
+    "gpt_neox_reward_model": "index of OpenAssistant/oasst-rm-2.1-pythia-1.4b-epoch-2.5",
+    "internlm": "layout of Llama with biases; no total at hand",
+    "internlm2": "Hub total of internlm/internlm2-chat-20b",
+    "kimi_k2": "Hub total of moonshotai/Kimi-K2-Instruct less its FP8 scales",
+    "mimo": "Hub total of XiaomiMiMo/MiMo-7B-Base",
+    "minicpm": "published total of openbmb/MiniCPM-2B",
+    "minimax_m1": "index of MiniMaxAI/MiniMax-M1-80k",
+    "minimax_text_01": "the same layers as MiniMax-M1",
+    "nemotron-nas": "Hub total of nvidia/Llama-3_3-Nemotron-Super-49B-v1",
+    "orion": "layout of Llama with LayerNorm; no total at hand",
+    "phi-msft": "index of microsoft/phi-2's first revision",
+    "phi3small": "Hub total of microsoft/Phi-3-small-8k-instruct",
+    "phi4": "transformers' phi3 on the same fields",
+    "qwen": "Qwen1.5's total on the same layers",
+    "xverse": "layout of Llama; no total at hand",
+}
+
+
+def checked() -> dict[str, object]:
+    """Type → recorded oracle cases, catalogue models, and the published basis of what transformers cannot build."""
+    sys.path.insert(0, str(ROOT))
+    from cardscope.archs import declared_types
+    from cardscope.source import catalog
+
+    models: dict[str, list[str]] = defaultdict(list)
+    for name in catalog.ids():
+        entry = catalog.lookup(name)
+        if entry is not None and entry.id == name:
+            models[str(entry.config.get("model_type"))].append(name)
+    recorded = {
+        path.stem: json.loads(path.read_text("utf-8")) for path in (ROOT / "fixtures" / "oracle").glob("*.json")
+    }
+    types = {}
+    for name in declared_types():
+        row: dict[str, object] = {"oracle_cases": len(recorded[name]["cases"]) if name in recorded else 0}
+        if models[name]:
+            row["catalogue"] = len(models[name])
+        if name in REMOTE:
+            row["published"] = REMOTE[name]
+        types[name] = row
+    versions = sorted({str(found["transformers"]) for found in recorded.values()})
+    return {"transformers": versions, "types": types}
+
+
+def main() -> int:
+    """Rewrites or checks; returns the exit code."""
+    text = json.dumps(checked(), indent=0, sort_keys=True) + "\n"
+    if "--check" in sys.argv:
+        return int(not TARGET.exists() or TARGET.read_text(encoding="utf-8") != text)
+    TARGET.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
