@@ -114,13 +114,7 @@ def kimi_linear(c: Fields) -> Spec:
     ffns = dense_or_routed(c, c.int("first_k_dense_replace", 1, low=0), **_latent_experts(c))
     neutral(c, moe_layer_freq=1, num_nextn_predict_layers=0)
     c.touch("tie_word_embeddings", "mla_use_nope", "use_grouped_topk")
-    residual = c.opt_int("attn_res_block_size")
-    layers = zipped(c, mixers, ffns)
-    if not residual:
-        return decoder(c, layers, tied=False)
-    both = (_residual(c, "mixer_residual"), _residual(c, "mlp_residual"))
-    wider = {id(layer): Layer((*layer.parts, *both)) for layer in layers}
-    return decoder(c, [wider[id(layer)] for layer in layers], tied=False, extra=(_residual(c, "residual"),))
+    return _with_residuals(c, zipped(c, mixers, ffns))
 
 
 # Kimi K3's text model (arXiv:2607.24653) is a Kimi Linear with the four additions below; shapes as in its checkpoint.
@@ -146,6 +140,15 @@ def _latent_experts(c: Fields) -> dict[str, Any]:
         return {}
     into, out = (linear("latent_in", inner, width(c), "experts"), linear("latent_out", width(c), inner, "experts"))
     return {"expert_width": inner, "extra": (*into, *out, *(norm("latent_norm", inner) if normed else ()))}
+
+
+def _with_residuals(c: Fields, layers: list[Layer]) -> Spec:
+    """The decoder; with attention residuals, two of them in each layer and one at the end."""
+    if not c.opt_int("attn_res_block_size"):
+        return decoder(c, layers, tied=False)
+    both = (_residual(c, "mixer_residual"), _residual(c, "mlp_residual"))
+    wider = {id(layer): Layer((*layer.parts, *both)) for layer in layers}
+    return decoder(c, [wider[id(layer)] for layer in layers], tied=False, extra=(_residual(c, "residual"),))
 
 
 def _residual(c: Fields, name: str) -> Bag:

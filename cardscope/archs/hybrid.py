@@ -30,6 +30,7 @@ from cardscope.parts import (
     Lightning,
     Mamba2,
     Mlp,
+    Moe,
     Part,
     ShortConv,
     Spec,
@@ -194,43 +195,51 @@ def _newest(c: Fields, winner: str, usual: str) -> str:
     return winner if c.has(winner) else usual
 
 
-def _nemotron_mixers(c: Fields) -> dict[str, Part]:
-    """What a layer of each kind is made of, its norm aside."""
-    bias, latent = c.flag("mlp_bias"), c.opt_int("moe_latent_size", low=1)
-    count = c.int("mamba_num_heads")
-    dim = c.int("mamba_head_dim")
+def _nemotron_mamba(c: Fields) -> Mamba2:
+    """Mamba-2 under Nemotron's keys, or the older ones that beat them."""
+    count, dim = c.int("mamba_num_heads"), c.int("mamba_head_dim")
+    return Mamba2(
+        width(c),
+        count * dim,
+        count,
+        dim,
+        c.int(_newest(c, "mamba_n_groups", "n_groups")),
+        c.int("ssm_state_size"),
+        c.int(_newest(c, "mamba_d_conv", "conv_kernel")),
+        bias=c.flag("use_bias"),
+        conv_bias=c.flag(_newest(c, "mamba_conv_bias", "use_conv_bias")),
+        extra=act(c, "mixer", "mamba_hidden_act"),
+    )
+
+
+def _nemotron_experts(c: Fields, *, bias: bool) -> Moe:
+    """Experts of two matrices, in a latent width where there is one, beside one shared block."""
+    latent = c.opt_int("moe_latent_size", low=1)
     around: tuple[Tensor, ...] = ()
     if latent:
-        around = (
-            *linear("latent_in", latent, width(c), "experts", bias=bias),
-            *linear("latent_out", width(c), latent, "experts", bias=bias),
-        )
+        into, out = ("latent_in", latent, width(c)), ("latent_out", width(c), latent)
+        around = (*linear(*into, "experts", bias=bias), *linear(*out, "experts", bias=bias))
+    return moe(
+        c,
+        "n_routed_experts",
+        gated=False,
+        shared=c.int("moe_shared_expert_intermediate_size"),
+        shared_gated=False,
+        shared_bias=bias,
+        correction=True,
+        expert_width=latent,
+        extra=around,
+    )
+
+
+def _nemotron_mixers(c: Fields) -> dict[str, Part]:
+    """What a layer of each kind is made of, its norm aside."""
+    bias = c.flag("mlp_bias")
     return {
-        "linear_attention": Mamba2(
-            width(c),
-            count * dim,
-            count,
-            dim,
-            c.int(_newest(c, "mamba_n_groups", "n_groups")),
-            c.int("ssm_state_size"),
-            c.int(_newest(c, "mamba_d_conv", "conv_kernel")),
-            bias=c.flag("use_bias"),
-            conv_bias=c.flag(_newest(c, "mamba_conv_bias", "use_conv_bias")),
-            extra=act(c, "mixer", "mamba_hidden_act"),
-        ),
+        "linear_attention": _nemotron_mamba(c),
         "full_attention": attention(c, bias=False, qkv_bias=False),
         "mlp": mlp(c, bias=bias, gated=False),
-        "moe": moe(
-            c,
-            "n_routed_experts",
-            gated=False,
-            shared=c.int("moe_shared_expert_intermediate_size"),
-            shared_gated=False,
-            shared_bias=bias,
-            correction=True,
-            expert_width=latent,
-            extra=around,
-        ),
+        "moe": _nemotron_experts(c, bias=bias),
     }
 
 
