@@ -18,6 +18,7 @@ from cardscope.archs._read import (
     split_heads,
     width,
     windowed,
+    zipped,
 )
 from cardscope.archs._registry import arch
 from cardscope.archs.encoder import embeddings, encoder, full, layer, narrow
@@ -134,7 +135,8 @@ def modernbert(c: Fields) -> Spec:
     gain = Norm(0, bias=c.flag("norm_bias"))
     wide = mlp(c, bias=c.flag("mlp_bias"))
     mixers = pick(kinds, {"full_attention": part, "sliding_attention": local})
-    made = [block(mixer, wide, 2 if i else 1, gain, width=width(c)) for i, mixer in enumerate(mixers)]
+    first = [block(mixer, wide, 1, gain, width=width(c)) for mixer in mixers[:1]]
+    made = [*first, *zipped(c, mixers[1:], [wide] * len(mixers[1:]), norm=gain)]
     before: list[Part] = [Table(c.int("vocab_size"), width(c)), gain.sized(width(c)).named("embed_norm")]
     return encoder(c, made, MODERNBERT, before, final_norm=gain)
 

@@ -30,6 +30,9 @@ from cardscope.parts import (
     project,
 )
 
+MAX_CONVOLUTIONS = 64
+"""Real models have seven."""
+
 
 def convolution(name: str, out: int, into: int, kernel: int, *, bias: bool = True) -> list[Tensor]:
     """A convolution over time: (out, into, kernel), and its bias."""
@@ -40,7 +43,7 @@ def convolution(name: str, out: int, into: int, kernel: int, *, bias: bool = Tru
 def wave_reader(c: Fields) -> Part:
     """Convolutions over the wave, `conv_dim` wide; a norm after the first ("group") or after each ("layer")."""
     widths, kernels = c.ints("conv_dim") or (), c.ints("conv_kernel") or ()
-    if not widths or len(widths) != len(kernels):
+    if not widths or len(widths) != len(kernels) or len(widths) > MAX_CONVOLUTIONS:
         raise BadField("conv_kernel", list(kernels), f"one number for each of the {len(widths)} entries of conv_dim")
     kind = c.text("feat_extract_norm")
     if kind not in {"group", "layer"}:
@@ -158,7 +161,7 @@ def quantizer(c: Fields) -> tuple[Part, ...]:
 def speaker(c: Fields) -> tuple[Part, ...]:
     """X-vectors (Snyder et al. 2018): dilated layers over time, statistics, two projections, one column a speaker."""
     widths, kernels, out = c.ints("tdnn_dim") or (), c.ints("tdnn_kernel") or (), c.int("xvector_output_dim")
-    if not widths or len(kernels) < len(widths):
+    if not widths or len(kernels) < len(widths) or len(widths) > MAX_CONVOLUTIONS:
         raise BadField("tdnn_kernel", list(kernels), f"one number for each of the {len(widths)} entries of tdnn_dim")
     parts: list[Part] = [*layer_weights(c), dense("projector", widths[0], width(c))]
     for index, (size, kernel) in enumerate(zip(widths, kernels, strict=False)):
