@@ -136,6 +136,8 @@ class Fields:
 
         transformers sets the standard spelling after the class's own field, so the standard one wins.
         """
+        if not self._aliases and not self._preferred:
+            return (name,)
         standard = self._reverse.get(name)
         own = self._aliases.get(name)
         return tuple(key for key in (self._preferred.get(name), standard, name, own) if key)

@@ -29,6 +29,7 @@ from cardscope.parts import (
     Bag,
     Layer,
     Mlp,
+    Moe,
     Norm,
     Part,
     Spec,
@@ -144,10 +145,38 @@ def modernbert(c: Fields) -> Spec:
 @arch("nomic_bert")
 def nomic_bert(c: Fields) -> Spec:
     """Nomic Embed (arXiv:2402.01613): BERT with rotary positions, a gated MLP and no biases."""
+    if c.has("n_embd"):
+        return nomic_remote(c)
     part = attention(c, bias=False, qkv_bias=False, kv_heads=heads(c))
     return encoder(
         c, [block(part, mlp(c), 2, LAYER, width=width(c))] * c.layers(), NOMIC, embeddings(c, positions=False)
     )
+
+
+def nomic_remote(c: Fields) -> Spec:
+    """The files of the authors' own code, under GPT-2's keys; v2 routes every second layer (arXiv:2502.07972)."""
+    for name, key in (("hidden_size", "n_embd"), ("num_hidden_layers", "n_layer"), ("num_attention_heads", "n_head")):
+        c.prefer(name, key)
+    c.prefer("max_position_embeddings", "n_positions")
+    inner, vocab, padded = c.int("n_inner"), c.int("vocab_size"), c.int("pad_vocab_size_multiple", 1)
+    bias, up, down = (c.flag(f"{key}_bias", fallback=True) for key in ("qkv_proj", "mlp_fc1", "mlp_fc2"))
+    gated = c.text("activation_function", "gelu") in {"swiglu", "geglu", "glu"}
+    if c.number("rotary_emb_fraction", 0.0) <= 0 or c.flag("use_rms_norm", fallback=False):
+        raise NotModelled(
+            "nomic_bert of remote code without rotary positions is not modelled", hint="try the exact count"
+        )
+    dense = Mlp(width(c), inner, gated, up, down)
+    every_nth = c.int("moe_every_n_layers", 0, low=0)
+    feeds: list[Part] = [dense] * c.layers()
+    if every_nth and c.int("num_experts", 0, low=0):
+        shift = (Tensor("experts.bias", (width(c),), "experts", "bias"),)
+        routed = Moe(width(c), c.int("num_experts"), c.opt_int("moe_top_k"), inner, gated, extra=shift)
+        feeds = [routed if index % every_nth == 1 else dense for index in range(c.layers())]
+    part = attention(c, bias=bias, kv_heads=heads(c), head_dim=split_heads(c, heads(c)))
+    types = c.int("type_vocab_size", low=0)
+    before: list[Part] = [Table(-(-vocab // padded) * padded, width(c)), LAYER.sized(width(c)).named("embed_norm")]
+    before += [Table(types, width(c), "embedding", "token_types")] if types else []
+    return encoder(c, zipped(c, [part] * len(feeds), feeds, norm=LAYER), {"Model": NOMIC["Model"]}, before)
 
 
 @arch("xmod")

@@ -143,3 +143,42 @@ def test_a_tied_head_is_not_called_untied_in_the_account():
 def test_albert_attends_in_every_run_of_its_layer():
     spec = build({"model_type": "albert", "architectures": ["AlbertModel"]})
     assert attention_facts(spec).layers["full"] == 12
+
+
+NOMIC_V2 = {
+    "model_type": "nomic_bert",
+    "architectures": ["NomicBertModel"],
+    "activation_function": "gelu",
+    "n_embd": 768,
+    "n_head": 12,
+    "n_inner": 3072,
+    "n_layer": 12,
+    "n_positions": 2048,
+    "num_experts": 8,
+    "moe_top_k": 2,
+    "moe_every_n_layers": 2,
+    "rotary_emb_fraction": 1.0,
+    "type_vocab_size": 1,
+    "vocab_size": 250_048,
+}
+
+
+def test_nomic_v2_has_475_million_parameters_of_which_305_million_fire():
+    """The model card of nomic-ai/nomic-embed-text-v2-moe says 475M and 305M."""
+    inventory = take(build(NOMIC_V2))
+    assert inventory.parameters == 475_292_928
+    assert inventory.active == 305_423_616
+
+
+def test_nomic_v1_under_its_own_keys_is_transformers_nomic():
+    keys = {
+        "n_embd": 768,
+        "n_head": 12,
+        "n_inner": 3072,
+        "n_layer": 12,
+        "n_positions": 8192,
+        "rotary_emb_fraction": 1.0,
+    }
+    unbiased = {"qkv_proj_bias": False, "mlp_fc1_bias": False, "mlp_fc2_bias": False, "activation_function": "swiglu"}
+    config = {"model_type": "nomic_bert", "architectures": ["NomicBertModel"], **keys, **unbiased}
+    assert take(build(config)).parameters == 136_731_648
