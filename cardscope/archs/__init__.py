@@ -28,6 +28,7 @@ FAMILIES = (
     "streams",
     "encoder",
     "encoder_variants",
+    "encoder_more",
     "seq2seq",
     "bart",
     "speech",

@@ -9,10 +9,11 @@ from functools import partial
 from cardscope.archs._heads import Builder, Heads, begin_end, chosen, deep_classifier, nothing
 from cardscope.archs._read import act, rows, tied_head, width
 from cardscope.archs._registry import arch
+from cardscope.archs.encoder import layer_windows
 from cardscope.archs.seq2seq import Half, Words, biased_generation, generation, halves, logits_bias, shared_words
 from cardscope.errors import BadField
 from cardscope.fields import Fields
-from cardscope.parts import LAYER, Attention, Bag, Head, Layer, Mlp, Moe, Part, Spec, Table
+from cardscope.parts import LAYER, Attention, Bag, Head, Layer, Mlp, Moe, Part, Spec, Table, linear
 
 BART: Heads = {
     "Model": (nothing,),
@@ -238,3 +239,27 @@ def trocr(c: Fields) -> Spec:
     outside = around(c, offset=offset, embed_norm=c.flag("layernorm_embedding"))
     decoder = Half([layer] * c.layers("decoder_layers"), outside)
     return halves(c, some(BART, "ForCausalLM"), shared_words, lambda: Half((), ()), lambda: decoder)
+
+
+@arch("led")
+def led(c: Fields) -> Spec:
+    """LED (arXiv:2004.05150): BART with Longformer's windows and second projections in the encoder."""
+    size = width(c)
+    norm = LAYER.sized(size).named("embed_norm")
+    seen = tuple(t for name in "qkv" for t in linear(f"{name}_global", size, size, "attention", bias=True))
+    windows = layer_windows(c, c.layers("encoder_layers"))
+
+    def encoder() -> Half:
+        plain = side_attention(c, "encoder")
+        kinds = {
+            n: side_layer(c, "encoder", replace(plain, extra=seen, window=n, kind="sliding")) for n in set(windows)
+        }
+        places = Table(c.int("max_encoder_position_embeddings"), size, "position", "positions")
+        return Half([kinds[n] for n in windows], (places, norm))
+
+    def decoder() -> Half:
+        places = Table(c.int("max_decoder_position_embeddings"), size, "position", "positions")
+        return side_half(c, "decoder", (places, norm))
+
+    table = some(BART, "Model", "ForConditionalGeneration", "ForQuestionAnswering")
+    return halves(c, table, shared_words, encoder, decoder, "max_encoder_position_embeddings")

@@ -38,7 +38,7 @@ def layer(
     """BertLayer: attention, two-matrix MLP, a norm after each; in a decoder cross-attention with its norm."""
     part = part or full(c)
     cross: tuple[Part, ...] = ()
-    if c.declares("add_cross_attention") and c.flag("add_cross_attention"):
+    if c.declares("is_decoder") and c.declares("add_cross_attention") and c.flag("add_cross_attention"):
         if not c.flag("is_decoder"):
             raise BadField("add_cross_attention", True, "possible without is_decoder")
         if isinstance(part, Attention):
@@ -213,14 +213,20 @@ def layoutlm(c: Fields) -> Spec:
     return encoder(c, [layer(c)] * c.layers(), LAYOUTLM, [*embeddings(c), *places])
 
 
+def layer_windows(c: Fields, depth: int) -> tuple[int, ...]:
+    """`attention_window`: one number for all layers, or one each. Raises BadField."""
+    windows = c.raw("attention_window")
+    each = c.ints("attention_window") if isinstance(windows, list) else (c.int("attention_window"),) * depth
+    if each is None or len(each) != depth:
+        raise BadField("attention_window", windows, f"one number, or one for each of the {depth} layers")
+    return each
+
+
 @arch("longformer")
 def longformer(c: Fields) -> Spec:
     """Longformer (arXiv:2004.05150): a window, and a second set of projections for the tokens that see everything."""
     size = width(c)
     seen = tuple(t for name in "qkv" for t in linear(f"{name}_global", size, size, "attention", bias=True))
-    windows = c.raw("attention_window")
-    each = c.ints("attention_window") if isinstance(windows, list) else (c.int("attention_window"),) * c.layers()
-    if each is None or len(each) != c.layers():
-        raise BadField("attention_window", windows, f"one number, or one for each of the {c.layers()} layers")
+    each = layer_windows(c, c.layers())
     kinds = {n: layer(c, replace(full(c), extra=seen, window=n, kind="sliding")) for n in set(each)}
     return encoder(c, [kinds[n] for n in each], ROBERTA, embeddings(c))

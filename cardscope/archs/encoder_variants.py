@@ -22,6 +22,7 @@ from cardscope.archs._read import (
 )
 from cardscope.archs._registry import arch
 from cardscope.archs.encoder import embeddings, encoder, full, layer, narrow
+from cardscope.errors import NotModelled
 from cardscope.fields import MAX_INT, Fields
 from cardscope.parts import (
     LAYER,

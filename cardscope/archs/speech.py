@@ -59,13 +59,13 @@ def wave_reader(c: Fields) -> Part:
     return Bag(tuple(tensors))
 
 
-def wave_projection(c: Fields) -> list[Part]:
-    """From the convolutions' width to the layers'; the vector that masked stretches get in training."""
+def wave_projection(c: Fields, *, masked: bool = False) -> list[Part]:
+    """From the convolutions' width to the layers'; where training masks, the vector that masked stretches get."""
     last, size = (c.ints("conv_dim") or (0,))[-1], width(c)
     parts: list[Part] = [project("feature_projection", size, last, "audio", bias=True)]
     if c.flag("feat_proj_layer_norm", fallback=True):
         parts.append(LAYER.sized(last).named("norm_features"))
-    if c.number("mask_time_prob", 0.05) > 0 or c.number("mask_feature_prob", 0.0) > 0:
+    if masked or c.number("mask_time_prob", 0.05) > 0 or c.number("mask_feature_prob", 0.0) > 0:
         parts.append(Bag((Tensor("masked_spec_embed", (size,), "other", "other"),)))
     return parts
 
@@ -206,10 +206,11 @@ def wave_layer(c: Fields, part: Attention | None = None, *extra: Part) -> Layer:
     return Layer((part or full(c), mlp(c, bias=True, gated=False), *norms, *extra))
 
 
-def wave_encoder(c: Fields, table: Heads, layers: list[Layer], *after: Part) -> Spec:
+def wave_encoder(c: Fields, table: Heads, layers: list[Layer], *after: Part, masked: bool = False) -> Spec:
     """Convolutions, projection, positions by convolution, layers, a norm, and the class's head."""
     ending = chosen(c, table)
-    before = (wave_reader(c), *wave_projection(c), wave_positions(c), LAYER.sized(width(c)).named("encoder_norm"))
+    before = (wave_reader(c), *wave_projection(c, masked=masked), wave_positions(c))
+    before = (*before, LAYER.sized(width(c)).named("encoder_norm"))
     c.touch(*HEAD_KEYS)
     tower = Tower("encoder", tuple(layers), (*before, *after, *top(c, table, ending)), caches=False)
     vocab = c.opt_int("vocab_size") if ending == "ForCTC" else None
@@ -240,6 +241,31 @@ def wavlm(c: Fields) -> Spec:
     layers = [wave_layer(c, part, biases), *[wave_layer(c, part)] * (c.layers() - 1)][: c.layers()]
     c.touch("max_bucket_distance")
     return wave_encoder(c, WAVLM, layers, *length_adapter(c))
+
+
+def unispeech_quantizer(c: Fields) -> tuple[Part, ...]:
+    """The code book, projections there and back, and the phonemes' rows."""
+    size, proj = c.int("codevector_dim"), c.int("proj_codevector_dim")
+    book = quantizer(c)[0]
+    there, back = dense("project_q", proj, size), dense("project_hid", width(c), proj)
+    return (book, there, back, dense("ctc_proj", c.int("num_ctc_classes"), width(c)))
+
+
+UNISPEECH: Heads = {**HUBERT, "ForPreTraining": (unispeech_quantizer,)}
+UNISPEECH_SAT: Heads = {key: parts for key, parts in WAV2VEC2.items() if key != "ForPreTraining"}
+
+
+@arch("unispeech")
+def unispeech(c: Fields) -> Spec:
+    """UniSpeech (arXiv:2101.07597): the shape of wav2vec 2.0, trained on phonemes too."""
+    return wave_encoder(c, UNISPEECH, [wave_layer(c, None, *attention_adapter(c))] * c.layers())
+
+
+@arch("unispeech-sat")
+def unispeech_sat(c: Fields) -> Spec:
+    """UniSpeech-SAT (arXiv:2110.05752): the shape of wav2vec 2.0, trained to tell speakers apart."""
+    c.touch("num_clusters")
+    return wave_encoder(c, UNISPEECH_SAT, [wave_layer(c, None, *attention_adapter(c))] * c.layers(), masked=True)
 
 
 WHISPER: Heads = {

@@ -163,6 +163,42 @@ def vit(c: Fields) -> Spec:
     return image_encoder(c, VIT, vit_layers(c), [tokens(c, "cls_token"), patches(c), places(c, 1)])
 
 
+@arch("vit_msn")
+def vit_msn(c: Fields) -> Spec:
+    """ViT-MSN (arXiv:2204.07141): ViT without a pooler."""
+    before = [tokens(c, "cls_token"), patches(c), places(c, 1)]
+    return image_encoder(c, {"Model": (nothing,), "ForImageClassification": (classifier,)}, vit_layers(c), before)
+
+
+def restorer(c: Fields) -> Tower:
+    """The decoder of masked autoencoders: narrower layers that restore each patch's pixels."""
+    size, total = c.int("decoder_hidden_size"), c.int("decoder_num_attention_heads")
+    bias, dim = c.flag("qkv_bias"), c.opt_int("head_dim", low=1) or size // total
+    part = Attention(size, total, total, dim, q_bias=bias, k_bias=bias, v_bias=bias, o_bias=True)
+    inner = c.int("decoder_intermediate_size")
+    ffn = Mlp(size, inner, gated=False, up_bias=True, down_bias=True, extra=activation(c.raw("hidden_act")))
+    norms = tuple(LAYER.sized(size).named(f"norm_{index}") for index in range(2))
+    parts = (
+        project("decoder_embed", size, width(c), "embedding", bias=True),
+        Bag((Tensor("mask_token", (1, 1, size), "embedding", "other"),)),
+        places(c, 1, size),
+        LAYER.sized(size).named("decoder_norm"),
+        project("decoder_pred", c.int("patch_size") ** 2 * c.int("num_channels"), size, "head", bias=True),
+    )
+    layers = (Layer((part, ffn, *norms)),) * c.layers("decoder_num_hidden_layers")
+    return Tower("restoring decoder", layers, parts, caches=False)
+
+
+@arch("vit_mae")
+def vit_mae(c: Fields) -> Spec:
+    """Masked autoencoders (arXiv:2111.06377): ViT, and for pre-training a small decoder of pixels."""
+    table: Heads = {"Model": (nothing,), "ForPreTraining": (nothing,)}
+    spec = image_encoder(c, table, vit_layers(c), [tokens(c, "cls_token"), patches(c), places(c, 1)])
+    keys = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+    c.touch(*(f"decoder_{key}" for key in keys))
+    return replace(spec, towers=(*spec.towers, restorer(c))) if spec.head_class == "ForPreTraining" else spec
+
+
 @arch("deit")
 def deit(c: Fields) -> Spec:
     """DeiT (arXiv:2012.12877): ViT with a second token that learns from a teacher."""
