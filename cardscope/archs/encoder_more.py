@@ -33,7 +33,7 @@ def esm(c: Fields) -> Spec:
     c.touch(
         "token_dropout", "is_folding_model", "esmfold_config", "vocab_list", "rope_theta", "max_position_embeddings"
     )
-    return encoder(c, [layer(c)] * c.layers(), ESM, before, final_norm=LAYER)
+    return encoder(c, [layer(c)] * c.layers(), ESM, before, final_norm=LAYER, caches=False)
 
 
 def retrieval(c: Fields) -> tuple[Part, ...]:

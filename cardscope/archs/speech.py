@@ -147,15 +147,28 @@ def frames(c: Fields) -> tuple[Part, ...]:
     return (*layer_weights(c), Head(labels(c), width(c), bias=True, name="classifier"))
 
 
-def quantizer(c: Fields) -> tuple[Part, ...]:
-    """The code book of pre-training and the projections onto it."""
+def code_book(c: Fields, reads: int) -> Part:
+    """Groups of code vectors, and the projection that picks among them from an input of width `reads`."""
     groups, each, size = c.int("num_codevector_groups"), c.int("num_codevectors_per_group"), c.int("codevector_dim")
     if size % groups:
         raise BadField("codevector_dim", size, f"a multiple of the {groups} code-vector groups")
-    last, proj = (c.ints("conv_dim") or (0,))[-1], c.int("proj_codevector_dim")
-    book = Tensor("codevectors", (1, groups * each, size // groups), "head", "other")
-    pick = linear("weight_proj", groups * each, last, "head", bias=True)
-    return (Bag((book, *pick)), dense("project_hid", proj, width(c)), dense("project_q", proj, size))
+    vectors = Tensor("codevectors", (1, groups * each, size // groups), "head", "other")
+    return Bag((vectors, *linear("weight_proj", groups * each, reads, "head", bias=True)))
+
+
+def quantizer(c: Fields, reads: int | None = None) -> tuple[Part, ...]:
+    """The code book of pre-training, over the convolutions' output or `reads`, and the projections onto it."""
+    proj, last = c.int("proj_codevector_dim"), (c.ints("conv_dim") or (0,))[-1]
+    there, back = dense("project_hid", proj, width(c)), dense("project_q", proj, c.int("codevector_dim"))
+    return (code_book(c, reads or last), there, back)
+
+
+def speaker_quantizer(c: Fields) -> tuple[Part, ...]:
+    """UniSpeech-SAT's pre-training: the code book over the layers, speakers' clusters, a norm of its own."""
+    size, clusters = c.int("codevector_dim"), c.int("num_clusters")
+    labelled = Bag((Tensor("label_embeddings", (clusters, size), "head", "table"),))
+    parts = (dense("speaker_proj", size, width(c)), labelled, LAYER.sized(width(c)).named("extract_norm"))
+    return (*quantizer(c, width(c)), *parts)
 
 
 def speaker(c: Fields) -> tuple[Part, ...]:
@@ -252,7 +265,7 @@ def unispeech_quantizer(c: Fields) -> tuple[Part, ...]:
 
 
 UNISPEECH: Heads = {**HUBERT, "ForPreTraining": (unispeech_quantizer,)}
-UNISPEECH_SAT: Heads = {key: parts for key, parts in WAV2VEC2.items() if key != "ForPreTraining"}
+UNISPEECH_SAT: Heads = {**WAV2VEC2, "ForPreTraining": (speaker_quantizer,)}
 
 
 @arch("unispeech")

@@ -74,18 +74,24 @@ WAVE: dict[str, Rule] = {
     "mask_feature_prob": pool(0.0, 0.1),
     "classifier_proj_size": pool(*INNERS),
 }
-ADAPTED: dict[str, Rule] = {
-    "output_hidden_size": pool(*WIDTHS),
-    "num_adapter_layers": pool(2, 4),
-    "adapter_kernel_size": pool(3, 5),
+BOOK: dict[str, Rule] = {
     "num_codevector_groups": pool(2, 3),
     "codevector_dim": pool(60, 66),
     "num_codevectors_per_group": pool(11, 15),
     "proj_codevector_dim": pool(70, 80),
+}
+XVECTOR: dict[str, Rule] = {
     "tdnn_dim": lambda d: [d.rng.choice((24, 30, 36)) for _ in range(3)],
     "tdnn_kernel": lambda _: [3, 2, 1],
     "tdnn_dilation": lambda _: [1, 2, 1],
     "xvector_output_dim": pool(50, 55),
+}
+ADAPTED: dict[str, Rule] = {
+    "output_hidden_size": pool(*WIDTHS),
+    "num_adapter_layers": pool(2, 4),
+    "adapter_kernel_size": pool(3, 5),
+    **BOOK,
+    **XVECTOR,
 }
 TOWER: dict[str, Rule] = {
     "patch_size": pool(*PATCHES),
@@ -145,6 +151,32 @@ RULES: dict[str, dict[str, Rule]] = {
         "image_size": pool(64, 96),
         "num_channels": pool(1, 4),
         "encoder_stride": pool(3, 5),
+    },
+    "esm": {
+        "vocab_size": pool(*knobs.VOCABULARIES),
+        "mask_token_id": pool(2, 3),
+        "position_embedding_type": pool("absolute", "rotary"),
+        "esmfold_config": lambda d: d.skip(),
+        "is_folding_model": lambda d: d.skip(),
+    },
+    "dpr": {"projection_dim": pool(0, 50, 60)},
+    "nystromformer": {"conv_kernel_size": pool(3, 5)},
+    "yoso": {"conv_window": pool(3, 5)},
+    "led": {
+        "attention_window": lambda d: [d.rng.choice((16, 32, 64)) for _ in range(int(d.of("encoder_layers")))],  # type: ignore[call-overload]
+        "max_encoder_position_embeddings": pool(*knobs.POSITIONS),
+        "max_decoder_position_embeddings": pool(*knobs.POSITIONS),
+    },
+    "unispeech": {**WAVE, **BOOK, "num_ctc_classes": pool(20, 30)},
+    "unispeech-sat": {**WAVE, **BOOK, **XVECTOR, "num_clusters": pool(20, 30)},
+    "vit_msn": IMAGE,
+    "vit_mae": {
+        **IMAGE,
+        "image_size": square("patch_size"),
+        "decoder_hidden_size": pool(64, 96),
+        "decoder_num_attention_heads": pool(4, 8),
+        "decoder_num_hidden_layers": pool(2, 3),
+        "decoder_intermediate_size": pool(*INNERS),
     },
     "clip": {"projection_dim": pool(70, 80)},
     "clip_text_model": {"projection_dim": pool(50, 60)},

@@ -57,6 +57,8 @@ FIXED: dict[str, dict[str, object]] = {
 
 # The facts that a type which does not build from its defaults needs, from a real config of it.
 SEEDS: dict[str, dict[str, object]] = {
+    # facebook/esm2_t6_8M_UR50D
+    "esm": {"vocab_size": 33, "pad_token_id": 1, "mask_token_id": 32, "position_embedding_type": "rotary"},
     "cohere_compass_text": {"rope_parameters": ROPE_BY_KIND},
     # databricks/dbrx-instruct
     "dbrx": {

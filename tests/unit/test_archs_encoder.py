@@ -182,3 +182,31 @@ def test_nomic_v1_under_its_own_keys_is_transformers_nomic():
     unbiased = {"qkv_proj_bias": False, "mlp_fc1_bias": False, "mlp_fc2_bias": False, "activation_function": "swiglu"}
     config = {"model_type": "nomic_bert", "architectures": ["NomicBertModel"], **keys, **unbiased}
     assert take(build(config)).parameters == 136_731_648
+
+
+ESM2_8M = {
+    "model_type": "esm",
+    "architectures": ["EsmForMaskedLM"],
+    "vocab_size": 33,
+    "hidden_size": 320,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 20,
+    "intermediate_size": 1280,
+    "position_embedding_type": "rotary",
+}
+BESIDE = {
+    "esm2_t6_8M": (ESM2_8M, 7_512_474),
+    "dpr-ctx_encoder": ({"model_type": "dpr", "architectures": ["DPRContextEncoder"]}, 108_891_648),
+    "nystromformer-512": ({"model_type": "nystromformer", "architectures": ["NystromformerModel"]}, 108_500_112),
+    "yoso-4096": ({"model_type": "yoso", "architectures": ["YosoModel"]}, 126_807_552),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_total_of_an_encoder_beside_the_main_road(name):
+    config, total = BESIDE[name]
+    assert take(build(config)).parameters == total
+
+
+def test_esm_keeps_its_rotary_frequencies_as_a_buffer():
+    assert take(build(ESM2_8M)).buffers == 8
