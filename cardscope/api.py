@@ -47,7 +47,7 @@ def inspect(
     worker = _warm(model) if exact is True or (exact and not headers) else None
     try:
         raw = resolve(model, revision=revision, token=token, offline=offline, refresh=refresh, sets=sets)
-        stored, agrees = _stored(raw, headers, token)
+        stored, agrees = _stored(raw, headers, token, refresh=refresh)
         counted = SKIPPED
         if exact:
             counted = _settled() if agrees and exact == "auto" else _exact(raw.data, worker)
@@ -57,7 +57,7 @@ def inspect(
     return assemble(raw, exact=counted, stored=stored, options=Options(context, batch, kv_dtype))
 
 
-def _stored(raw: RawConfig, headers: Choice, token: str | bool | None) -> tuple[Look | None, bool]:
+def _stored(raw: RawConfig, headers: Choice, token: str | bool | None, *, refresh: bool) -> tuple[Look | None, bool]:
     """What is stored, and whether it is exactly what the config declares."""
     if not headers:
         return None, False
@@ -65,7 +65,7 @@ def _stored(raw: RawConfig, headers: Choice, token: str | bool | None) -> tuple[
     from cardscope.checkpoint.look import look
 
     spec, inventory = outline(raw)
-    found = look(raw, headers, spec, token=token)
+    found = look(raw, headers, spec, token=token, refresh=refresh)
     if found.error is not None and not raw.data:
         raise found.error  # a weight file alone is all there is to this model
     if found.contents is None:

@@ -46,5 +46,7 @@ class RawConfig:
     """The local folder the config lies in, where its weights may lie too."""
     files: tuple[tuple[str, int | None], ...] = ()
     """Weight files and indexes seen in `folder`: (name, size in bytes)."""
+    asked: str | None = None
+    """The revision that was asked of the Hub; None is main."""
     weights: str | None = None
     """The one weight file in `folder` that was named as the model."""

@@ -47,6 +47,27 @@ def shards(folder: Path, tensors: Tensors, count: int, *, index: bool = True, **
     return found
 
 
+def stub(tensors: Tensors) -> tuple[bytes, int]:
+    """The start of a safetensors file, up to its data, and the whole file's length."""
+    text, size = header(tensors)
+    return struct.pack("<Q", len(text)) + text, 8 + len(text) + size
+
+
+def repository(tensors: Tensors, count: int, **metadata: object) -> tuple[dict[str, bytes], dict[str, int]]:
+    """Files of a sharded repository (index and the starts of its shards), and the shards' whole lengths."""
+    names = [f"model-{n + 1:05}-of-{count:05}.safetensors" for n in range(count)]
+    parts: list[Tensors] = [{} for _ in range(count)]
+    for at, (name, tensor) in enumerate(tensors.items()):
+        parts[at * count // len(tensors)][name] = tensor
+    files, grown = {}, {}
+    for name, part in zip(names, parts, strict=True):
+        files[name], grown[name] = stub(part)
+    total = sum(grown[n] - len(files[n]) for n in names)
+    placed = {name: names[n] for n, part in enumerate(parts) for name in part}
+    index = {"metadata": {"total_size": total, **metadata}, "weight_map": placed}
+    return {**files, "model.safetensors.index.json": json.dumps(index).encode()}, grown
+
+
 LLAMA = {
     "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 64, "intermediate_size": 128,
     "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 256,

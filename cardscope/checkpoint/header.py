@@ -73,13 +73,22 @@ def parse(text: bytes, where: str, file_size: int | None = None) -> Header:
     `file_size`, where known, bounds the offsets.
     """
     try:
-        found = json.loads(text, object_pairs_hook=_no_duplicates)
+        found = json.loads(text, object_pairs_hook=no_duplicates)
     except (ValueError, RecursionError) as error:
         raise NotAConfig(
             f"{where} has a header that is not JSON: {str(error)[:80]}", hint="download the file again"
         ) from None
+    return check(found, where, None if file_size is None else file_size - PREFIX - len(text))
+
+
+def check(found: object, where: str, room: int | None = None) -> Header:
+    """A header already decoded from JSON, every value checked. Raises NotAConfig or TooLarge.
+
+    `room`, where known, is the number of bytes behind the header, which bounds the offsets.
+    """
     if not isinstance(found, dict):
         raise NotAConfig(f"{where} has a header that is not an object", hint="this is no safetensors file")
+    found = dict(found)
     metadata = found.pop("__metadata__", {})
     if len(found) > MAX_TENSORS:
         raise TooLarge(
@@ -91,12 +100,13 @@ def parse(text: bytes, where: str, file_size: int | None = None) -> Header:
         tensor, span = _tensor(name, entry, where)
         tensors.append(tensor)
         spans.append(span)
-    end = _check_layout(spans, where, None if file_size is None else file_size - PREFIX - len(text))
+    end = _check_layout(spans, where, room)
     notes = {str(k): str(v) for k, v in metadata.items()} if isinstance(metadata, dict) else {}
     return Header(tuple(tensors), notes, end)
 
 
-def _no_duplicates(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+def no_duplicates(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    """For json.loads: an object none of whose keys stands in it twice. Raises ValueError."""
     found: dict[str, object] = {}
     for name, value in pairs:
         if name in found:

@@ -19,7 +19,14 @@ class Look(NamedTuple):
     error: CardscopeError | None = None
 
 
-def look(raw: RawConfig, choice: bool | Literal["auto"], spec: Spec | None, *, token: str | bool | None = None) -> Look:
+def look(
+    raw: RawConfig,
+    choice: bool | Literal["auto"],
+    spec: Spec | None,
+    *,
+    token: str | bool | None = None,
+    refresh: bool = False,
+) -> Look:
     """Read what is stored beside a local config, or in the repository a config came from.
 
     "auto" and True differ in nothing but that neither is False: local files are always at hand, and a Hub that
@@ -30,19 +37,23 @@ def look(raw: RawConfig, choice: bool | Literal["auto"], spec: Spec | None, *, t
     if raw.changes:
         return Look(reason="a what-if changes the model: what is stored is another one")
     try:
-        return _read(raw, spec, token)
+        return _read(raw, spec, token, refresh=refresh)
     except CardscopeError as error:
         return Look(reason=error.message, error=error)
 
 
-def _read(raw: RawConfig, spec: Spec | None, token: str | bool | None) -> Look:
+def _read(raw: RawConfig, spec: Spec | None, token: str | bool | None, *, refresh: bool) -> Look:
     tied, layers = _tied(raw.data, spec), _layers(raw.data, spec)
     if raw.folder is not None and (raw.weights or raw.where.endswith("config.json") or raw.source == "cache"):
         from cardscope.checkpoint import local
 
         found = local.read(raw.folder, raw.data, only=raw.weights, tied=tied, num_layers=layers)
         return Look(found, None if found else "no safetensors lie beside the config")
-    del token
+    if raw.source == "hub" and raw.hub is not None:
+        from cardscope.checkpoint import remote
+
+        found = remote.read(raw, token=token, tied=tied, num_layers=layers, refresh=refresh)
+        return Look(found, None if found else "the repository holds no safetensors that belong together")
     return Look(reason="nothing stored was looked at")
 
 

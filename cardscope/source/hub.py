@@ -45,8 +45,8 @@ class Client:
         """The endpoint as an error names it."""
         return self.endpoint.partition("://")[2]
 
-    def get(self, path: str, cap: int, what: str) -> Answer:
-        """GET a path of the endpoint; see `transfer.get` for what it raises."""
+    def get(self, path: str, cap: int, what: str, part: tuple[int, int] | None = None) -> Answer:
+        """GET a path of the endpoint, or only some bytes of it; see `transfer.get` for what it raises."""
         return transfer.get(
             self.session,
             self.endpoint + path,
@@ -55,6 +55,7 @@ class Client:
             what=what,
             patience=self.patience,
             begun=self.begun,
+            part=part,
         )
 
 
@@ -76,7 +77,7 @@ def load(
     if data is None:
         data = _fetch(client, name, revision, facts)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return RawConfig(data=data, id=name, source="hub", revision=facts.commit, fetched=now, hub=facts)
+    return RawConfig(data=data, id=name, source="hub", revision=facts.commit, fetched=now, hub=facts, asked=revision)
 
 
 def connect(token: str | bool | None = None, patience: Patience | None = None) -> Client:
@@ -90,7 +91,7 @@ def connect(token: str | bool | None = None, patience: Patience | None = None) -
 
     if not constants.ENDPOINT.startswith(("http://", "https://")):
         raise UsageError(f"HF_ENDPOINT is {constants.ENDPOINT[:80]!r}, which is no address", hint="write https://host")
-    wait = patience or _patience()
+    wait = patience or default_patience()
     headers = {"User-Agent": f"cardscope; hf_hub/{__version__}"}
     found = _token(token, wait)
     if found:
@@ -138,7 +139,7 @@ def _stored_token(wait: Patience) -> str | None:
 
 def ask(client: Client, name: str, revision: str | None) -> HubFacts:
     """What the Hub says of a repository: one request, no file opened."""
-    at = f"/revision/{_quoted(revision)}" if revision else ""
+    at = f"/revision/{quoted(revision)}" if revision else ""
     answer = client.get(f"/api/models/{name}{at}?blobs=true", MAX_INFO, f"the answer about {name}")
     if answer.status != 200:
         from cardscope.source import huberrors
@@ -166,7 +167,7 @@ def _fetch(client: Client, name: str, revision: str | None, facts: HubFacts) -> 
     if announced is not None and announced > strictjson.MAX_CONFIG:
         strictjson.too_large(where, announced, strictjson.MAX_CONFIG)
     at = facts.commit or revision or "main"
-    answer = client.get(f"/{name}/resolve/{_quoted(at)}/config.json", strictjson.MAX_CONFIG, where)
+    answer = client.get(f"/{name}/resolve/{quoted(at)}/config.json", strictjson.MAX_CONFIG, where)
     if answer.status != 200:
         from cardscope.source import huberrors
 
@@ -186,7 +187,7 @@ def _check_not_a_page(answer: Answer, client: Client) -> None:
         )
 
 
-def _patience() -> Patience:
+def default_patience() -> Patience:
     """The defaults, or what huggingface_hub's own timeout variables were set to."""
     waits = []
     for variable, default in (("HF_HUB_ETAG_TIMEOUT", 2.5), ("HF_HUB_DOWNLOAD_TIMEOUT", 10.0)):
@@ -195,7 +196,8 @@ def _patience() -> Patience:
     return Patience(waits[0], max(waits))
 
 
-def _quoted(revision: str) -> str:
+def quoted(revision: str) -> str:
+    """A revision as one segment of a URL's path."""
     from urllib.parse import quote
 
     return quote(revision, safe="")

@@ -52,16 +52,26 @@ class _OverCapError(Exception):
 
 
 def get(
-    session: Any, url: str, headers: Mapping[str, str], *, cap: int, what: str, patience: Patience, begun: float
+    session: Any,
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    cap: int,
+    what: str,
+    patience: Patience,
+    begun: float,
+    part: tuple[int, int] | None = None,
 ) -> Answer:
     """Fetch `url`; `what` names it in errors, and `begun` is when (time.monotonic) the conversation began.
 
     Both waits of `patience` count from `begun`, because the seconds that imports took are the user's as well;
-    a later request of a conversation has at least half of `patience.first`. Raises NetworkError when no answer
-    comes, comes too slowly, or is cut off; TooLarge past `cap` bytes.
+    a later request of a conversation has at least half of `patience.first`. With `part`, only the bytes from its
+    first to before its second are asked for, and no more is read of a server that sends all. Raises
+    NetworkError when no answer comes, comes too slowly, or is cut off; TooLarge past `cap` bytes.
     """
     box = _Box()
-    arguments = (session, url, {**headers, "Accept-Encoding": "gzip"}, cap, patience.total, box)
+    wanted = {"Accept-Encoding": "gzip"} if part is None else _range(*part)
+    arguments = (session, url, {**headers, **wanted}, cap, patience.total, box, part)
     spent = time.monotonic() - begun
     threading.Thread(target=_work, args=arguments, daemon=True).start()
     host = _host(url)
@@ -102,18 +112,47 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     return box[0]
 
 
-def _work(session: Any, url: str, headers: dict[str, str], cap: int, timeout: float, box: _Box) -> None:
+def _range(start: int, stop: int) -> dict[str, str]:
+    return {"Accept-Encoding": "identity", "Range": f"bytes={start}-{stop - 1}"}
+
+
+def _work(
+    session: Any, url: str, headers: dict[str, str], cap: int, timeout: float, box: _Box,
+    part: tuple[int, int] | None,
+) -> None:  # fmt: skip
     try:
         with session.stream("GET", url, headers=headers, timeout=timeout) as response:
             named = {key.lower(): value for key, value in response.headers.items()}
             box.started.set()
-            body = b"".join(_chunks(response, named, cap, box)) if response.status_code == 200 else b""
+            if part is not None:
+                body = _part(response, named, part, box)
+            else:
+                body = b"".join(_chunks(response, named, cap, box)) if response.status_code == 200 else b""
             box.answer = Answer(response.status_code, named, body)
     except Exception as error:  # noqa: BLE001 - handed over to the caller, who explains it
         box.error = error
     finally:
         box.started.set()
         box.done.set()
+
+
+def _part(response: Any, headers: Mapping[str, str], part: tuple[int, int], box: _Box) -> bytes:
+    """The bytes asked for, of a 206 or of the start of a 200; fewer where the file ends before."""
+    start, stop = part
+    if response.status_code not in {200, 206} or headers.get("content-encoding", "identity") != "identity":
+        return b""
+    begins = headers.get("content-range", "").startswith(f"bytes {start}-")
+    if response.status_code == 206:
+        if not begins:
+            raise EOFError
+        stop, start = stop - start, 0
+    body = b""
+    for raw in response.iter_raw():
+        body += raw
+        box.size = len(body)
+        if box.abandoned or len(body) >= stop:
+            break
+    return body[start:stop]
 
 
 def _chunks(response: Any, headers: Mapping[str, str], cap: int, box: _Box) -> Iterator[bytes]:

@@ -3,7 +3,8 @@
     with HubServer({"org/name": Repo({"config.json": b"{}"})}) as hub:
         ...  # HF_ENDPOINT=hub.url
 
-Serves `/api/models/ID[/revision/REV]`, `/api/models/ID/tree/REV`, `/api/whoami-v2` and
+Serves `/api/models/ID[/revision/REV]`, `/api/models/ID/tree/REV`, `/api/models/ID/safetensors-metadata/INDEX`,
+`/api/whoami-v2` and
 `/ID/resolve/REV/FILE` (GET, HEAD, Range, ETag, X-Repo-Commit). What was asked is kept in `hub.requests`.
 """
 
@@ -45,6 +46,10 @@ class Repo:
     renamed: str = ""
     """The id this repository has now; the API redirects there, as the Hub does after a rename."""
     sizes: bool = True
+    metadata: bool = True
+    """Whether the endpoint that lists all shards' headers answers; mirrors lack it."""
+    grown: dict[str, int] = field(default_factory=dict)
+    """Files that go on beyond their stored bytes, with zeros: name → whole length."""
 
     @property
     def commit(self) -> str:
@@ -64,8 +69,12 @@ class Request(NamedTuple):
 class HubServer:
     """The server, running between `with` and its end; `url` is what HF_ENDPOINT would be."""
 
-    def __init__(self, repos: dict[str, Repo]) -> None:
+    def __init__(self, repos: dict[str, Repo], *, latency: float = 0.0) -> None:
         self.repos = repos
+        self.latency = latency
+        """Seconds that every answer is held back."""
+        self.sent = 0
+        """Bytes of bodies sent."""
         self.requests: list[Request] = []
         self.stopping = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -144,9 +153,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         headers = {key.lower(): value for key, value in self.headers.items()}
         self.hub.requests.append(Request(self.command, self.path, headers))
+        if self.hub.latency:
+            time.sleep(self.hub.latency)
         path = unquote(urlsplit(self.path).path).lstrip("/")
         if path == "api/whoami-v2":
             self._whoami()
+        elif path.startswith("api/models/") and "/safetensors-metadata/" in path:
+            self._metadata(*path.removeprefix("api/models/").split("/safetensors-metadata/", 1))
         elif path.startswith("api/models/") and "/tree/" in path:
             self._tree(*path.removeprefix("api/models/").split("/tree/", 1))
         elif path.startswith("api/models/"):
@@ -180,6 +193,20 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         self._deliver(repo.info_fault, repo, json.dumps(files).encode(), {"Content-Type": "application/json"})
 
+    def _metadata(self, name: str, index: str) -> None:
+        """Every shard's header of `main` in one answer, as the Hub gives it: without the index's weight map."""
+        repo = self._find(name)
+        if repo is None:
+            return
+        if index not in repo.files or not repo.metadata:
+            self._refuse(404, "EntryNotFound", "Entry not found")
+            return
+        listed = json.loads(repo.files[index])
+        shards = dict.fromkeys(listed["weight_map"].values())
+        headers = {s: json.loads(_header(repo.files[s])) for s in shards}
+        body = json.dumps({"index": {"metadata": listed.get("metadata", {})}, "headers": headers}).encode()
+        self._deliver(repo.info_fault, repo, body, {"Content-Type": "application/json"})
+
     def _whoami(self) -> None:
         if self._token_good():
             self._send(200, json.dumps({"name": "tester", "type": "user"}).encode(), {})
@@ -203,9 +230,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif file not in repo.files:
             self._refuse(404, "EntryNotFound", "Entry not found", {"X-Repo-Commit": repo.commit})
         else:
-            self._content(repo, repo.files[file])
+            self._content(repo, repo.files[file], repo.grown.get(file))
 
-    def _content(self, repo: Repo, data: bytes) -> None:
+    def _content(self, repo: Repo, data: bytes, length: int | None) -> None:
+        length = len(data) if length is None else length
         headers = {
             "ETag": f'"{etag(data)}"', "X-Repo-Commit": repo.commit, "Accept-Ranges": "bytes",
             "Content-Type": "text/plain",
@@ -213,10 +241,10 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = self.headers.get("Range", "")
         if wanted.startswith("bytes=") and not repo.file_fault:
             first, _, last = wanted.removeprefix("bytes=").partition("-")
-            start = int(first) if first else max(0, len(data) - int(last))
-            stop = min(int(last) + 1, len(data)) if first and last else len(data)
-            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(data)}"
-            self._send(206, data[start:stop], headers)
+            start = int(first) if first else max(0, length - int(last))
+            stop = min(int(last) + 1, length) if first and last else length
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{length}"
+            self._send(206, data[start:stop].ljust(stop - start, b"\0"), headers)
         else:
             self._deliver(repo.file_fault, repo, data, headers)
 
@@ -311,8 +339,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             try:
                 self.wfile.write(body)
+                self.hub.sent += len(body)
             except OSError:
                 return
+
+
+def _header(data: bytes) -> bytes:
+    """The JSON of a safetensors file's header."""
+    return data[8 : 8 + int.from_bytes(data[:8], "little")]
 
 
 def _facts(name: str, repo: Repo, *, blobs: bool) -> dict[str, object]:
@@ -320,7 +354,8 @@ def _facts(name: str, repo: Repo, *, blobs: bool) -> dict[str, object]:
     if blobs and repo.sizes:
         for entry in files:
             data = repo.files[str(entry["rfilename"])]
-            entry |= {"size": len(data), "blobId": etag(data)}
+            size = repo.grown.get(str(entry["rfilename"]), len(data))
+            entry |= {"size": size, "blobId": etag(data)}
     facts: dict[str, object] = {
         "_id": "0" * 24, "id": name, "modelId": name, "author": name.partition("/")[0], "sha": repo.commit,
         "lastModified": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(0)), "private": repo.private,

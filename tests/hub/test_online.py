@@ -189,7 +189,7 @@ def test_a_token_that_cannot_be_sent_is_not_shown():
     [
         ("org/nothing", NotFound, "has no model org/nothing, or it is private", "check the spelling"),
         ("org/private", NotFound, "has no model org/private", "hf auth login"),
-        ("meta-lama/Meta-Llama-3-8B", NotFound, "has no model", "did you mean meta-llama/Meta-Llama-3-8B?"),
+        ("meta-lama/Meta-Llama-3-8B", NotFound, "has no model", "did you mean meta-llama/Meta-Llama-3-8B"),
         ("org/ok@nope", NotFound, "org/ok has no revision nope", "leave it out for main"),
         ("org/gguf", NotFound, "GGUF files, which are not read yet", "its base model: org/ok"),
         ("org/adapter", NotFound, "it is an adapter", "its base model: org/ok"),

@@ -1,0 +1,211 @@
+"""Headers of a Hub repository: one request for all shards of `main`, else the first bytes of each file.
+
+The Hub's `safetensors-metadata` endpoint (huggingface_hub, get_sharded_safetensors_metadata) knows `main` only; where
+it has no answer, and for any other revision, headers are read by range, concurrently. Nothing of a tensor is read
+beyond the 100 kB that a first read may run ahead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from cardscope.checkpoint import kept, places
+from cardscope.checkpoint.contents import Contents, gather
+from cardscope.checkpoint.header import MAX_HEADER, PREFIX, check, header_length, no_duplicates, parse
+from cardscope.checkpoint.index import MAX_INDEX, Index, whole
+from cardscope.checkpoint.index import parse as parse_index
+from cardscope.errors import CardscopeError, NetworkError, NotAConfig
+from cardscope.model import RawConfig
+from cardscope.source import hub
+from cardscope.source.transfer import Patience
+
+AHEAD: Final = 100_000
+"""Bytes of a first read; most headers are shorter (huggingface_hub: 97 % of them)."""
+AT_ONCE: Final = 64
+"""Requests under way together."""
+MAX_METADATA: Final = 300_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Headers by file as decoded JSON, and what the index says; the form that is kept on disk."""
+
+    headers: Mapping[str, object]
+    index: Index | None
+
+
+def read(
+    raw: RawConfig,
+    *,
+    token: str | bool | None = None,
+    tied: bool | None = None,
+    num_layers: int | None = None,
+    refresh: bool = False,
+) -> Contents | None:
+    """What the safetensors of the repository behind a config hold; None where there are none.
+
+    Raises the SourceError family.
+    """
+    if raw.hub is None:
+        return None
+    sizes = dict(raw.hub.files)
+    choice = places.choose([name for name in sizes if "/" not in name])
+    if choice is None:
+        return None
+    found = fetch(raw, choice, token, refresh=refresh)
+    headers = {
+        file: check(header, f"{raw.id}: {file}", _room(sizes.get(file))) for file, header in found.headers.items()
+    }
+    missing = [] if choice.index else places.missing_shards(choice.files)
+    shards = found.index.shards if found.index else ()
+    missing += [name for name in shards if name not in headers]
+    return gather(
+        headers, raw.data, index=found.index, tied=tied, num_layers=num_layers, missing=missing, notes=choice.notes
+    )
+
+
+def _room(size: int | None) -> int | None:
+    """Bytes behind the header, at the most."""
+    return None if size is None else size - PREFIX
+
+
+def fetch(raw: RawConfig, choice: places.Choice, token: str | bool | None, *, refresh: bool) -> Found:
+    """The headers of a choice of files, from disk where this commit's are kept."""
+    wait = hub.default_patience()
+    client = hub.connect(token, Patience(wait.first, max(30.0, wait.total)))
+    files = (choice.index,) if choice.index else choice.files
+    place = kept.path(client.endpoint, raw.id, raw.revision, files) if raw.revision else None
+    answer = kept.read(place) if place and not refresh else None
+    if answer is not None and (found := _from_kept(answer)) is not None:
+        return found
+    found = _online(client, raw, choice)
+    if place is not None:
+        kept.write(place, _to_kept(found))
+    return found
+
+
+def _online(client: hub.Client, raw: RawConfig, choice: places.Choice) -> Found:
+    at = hub.quoted(raw.revision or raw.asked or "main")
+    if choice.index is None:
+        return Found(_ranges(client, raw.id, at, choice.files), None)
+    if raw.asked in (None, "main"):
+        try:
+            return _at_once(client, raw, choice.index)
+        except CardscopeError:
+            pass  # a mirror without the endpoint, or an answer that cannot be meant: the files themselves tell
+    return _one_by_one(client, raw, at, choice.index)
+
+
+def _at_once(client: hub.Client, raw: RawConfig, index: str) -> Found:
+    """All headers of `main` in one request; its index comes without a weight map, which the headers repeat."""
+    what = f"the headers of {raw.id}"
+    answer = client.get(f"/api/models/{raw.id}/safetensors-metadata/{index}", MAX_METADATA, what)
+    if answer.status != 200:
+        raise NetworkError(f"{client.host} has no list of headers for {raw.id}", hint="they are read one by one")
+    try:
+        found = json.loads(answer.body, object_pairs_hook=no_duplicates)
+        headers, claimed = found["headers"], found["index"].get("metadata") or {}
+        shards = places.check_shards(headers, what)
+        total, parameters = whole(claimed.get("total_size")), whole(claimed.get("total_parameters"))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise NotAConfig(f"{what} came in another form", hint="they are read one by one") from None
+    _same_commit(raw, headers)
+    names = {n: file for file, header in headers.items() for n in header if n != "__metadata__"}
+    return Found(headers, Index(names, shards, total, parameters))
+
+
+def _same_commit(raw: RawConfig, headers: Mapping[str, object]) -> None:
+    """`main` may have moved since its commit was told: every shard must fit a file of that commit."""
+    sizes = dict(raw.hub.files) if raw.hub else {}
+    for file, header in headers.items():
+        size = sizes.get(file)
+        end = check(header, file, _room(size)).data_bytes
+        if file not in sizes or (size is not None and size - end > MAX_HEADER + PREFIX):
+            raise NotAConfig(f"{file} is not of this commit", hint="its header is read by range")
+
+
+def _one_by_one(client: hub.Client, raw: RawConfig, at: str, index: str) -> Found:
+    """The index and the shards that its name promises, all at the same time."""
+    names = [n for n, _ in raw.hub.files] if raw.hub else []
+    likely = [n for n in names if "/" not in n and n.endswith(".safetensors") and "-of-" in n]
+    stem = index.partition(".safetensors.index")[0]
+    likely = [n for n in likely if n.startswith(stem)][: places.MAX_SHARDS]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        listed = pool.submit(_index, client, raw.id, at, index)
+        pending = {name: pool.submit(_range, client, raw.id, at, name) for name in likely}
+        table = listed.result()
+        rest = {n: pool.submit(_range, client, raw.id, at, n) for n in table.shards if n in names and n not in pending}
+        pending |= rest
+        return Found({name: pending[name].result() for name in table.shards if name in pending}, table)
+
+
+def _index(client: hub.Client, name: str, at: str, file: str) -> Index:
+    what = f"{file} of {name}"
+    answer = client.get(f"/{name}/resolve/{at}/{file}", MAX_INDEX, what)
+    if answer.status != 200:
+        raise NetworkError(f"{client.host} answered {answer.status} when asked for {what}", hint="try again later")
+    return parse_index(answer.body, what)
+
+
+def _ranges(client: hub.Client, name: str, at: str, files: tuple[str, ...]) -> dict[str, object]:
+    if len(files) == 1:
+        return {files[0]: _range(client, name, at, files[0])}
+    with ThreadPoolExecutor(min(AT_ONCE, len(files))) as pool:
+        pending = {file: pool.submit(_range, client, name, at, file) for file in files}
+        return {file: answer.result() for file, answer in pending.items()}
+
+
+def _range(client: hub.Client, name: str, at: str, file: str) -> object:
+    """The header of one file as decoded JSON: one request, two where it is longer than AHEAD."""
+    what = f"{file} of {name}"
+    path = f"/{name}/resolve/{at}/{hub.quoted(file)}"
+    first = _bytes(client, path, 0, AHEAD, what)
+    end = PREFIX + header_length(first[:PREFIX], what)
+    text = first if end <= len(first) else first + _bytes(client, path, len(first), end, what)
+    if len(text) < end:
+        raise NotAConfig(f"{what} ends inside its header", hint="the file was not uploaded whole")
+    try:
+        return json.loads(text[PREFIX:end], object_pairs_hook=no_duplicates)
+    except (ValueError, RecursionError):
+        parse(text[PREFIX:end], what)
+        raise
+
+
+def _bytes(client: hub.Client, path: str, start: int, stop: int, what: str) -> bytes:
+    answer = client.get(path, stop - start, what, (start, stop))
+    if answer.status not in {200, 206}:
+        raise NetworkError(f"{client.host} answered {answer.status} when asked for {what}", hint="try again later")
+    return answer.body
+
+
+# -- the form on disk ----------------------------------------------------------------------------------------
+
+
+def _to_kept(found: Found) -> dict[str, object]:
+    index = found.index
+    listed = None
+    if index is not None:
+        placed = {n: f for f, h in found.headers.items() if isinstance(h, dict) for n in h if n != "__metadata__"}
+        listed = {
+            "total_size": index.total_size,
+            "total_parameters": index.total_parameters,
+            "weight_map": None if placed == index.weight_map else dict(index.weight_map),
+        }
+    return {"headers": dict(found.headers), "index": listed}
+
+
+def _from_kept(answer: Mapping[str, object]) -> Found | None:
+    headers, listed = answer.get("headers"), answer.get("index")
+    if not isinstance(headers, dict):
+        return None
+    if not isinstance(listed, dict):
+        return Found(headers, None)
+    placed = listed.get("weight_map")
+    if placed is None:
+        placed = {n: f for f, h in headers.items() for n in h if n != "__metadata__"}
+    shards = places.check_shards(placed.values(), "the kept index")
+    return Found(headers, Index(placed, shards, whole(listed["total_size"]), whole(listed["total_parameters"])))
