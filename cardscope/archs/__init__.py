@@ -38,6 +38,7 @@ FAMILIES = (
     "hyper",
     "qwen4",
     "convolved",
+    "phi4mm",
     "elders",
     "remote",
     "towers",

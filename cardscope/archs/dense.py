@@ -190,7 +190,7 @@ def doge(c: Fields) -> Spec:
 @arch("hrm_text")
 def hrm_text(c: Fields) -> Spec:
     """HRM-Text (arXiv:2506.21734): a low and a high stack run in nested cycles, each run with a cache of its own."""
-    high, low = c.int("H_cycles"), c.int("L_cycles")
+    high, low = c.int("H_cycles", high=64), c.int("L_cycles", high=64)
     count = c.opt_int("num_layers_per_stack", low=1)
     count = c.layers() if count is None else c.layers("num_layers_per_stack")
     c.touch("num_hidden_layers", "num_key_value_heads", "L_bp_cycles")

@@ -84,9 +84,11 @@ def gemma3n(c: Fields) -> Spec:
         part = windowed(full, window) if kind == "sliding_attention" else full
         part = replace(part, shares_kv=shared)
         layers.append(block(part, mlp(c, inner), 4, width=width(c), extra=extra))
-    streams = range(1, c.int("altup_num_inputs"))
-    squares = [linear(f"altup.{way}_{n}", width(c), width(c), "other") for n in streams for way in ("in", "out")]
-    around = Bag(tuple(tensor for square in squares for tensor in square))
+    others = 2 * (c.int("altup_num_inputs") - 1)
+    squares = (
+        square._replace(copies=others, active=others) for square in linear("altup.ways", *[width(c)] * 2, "other")
+    )
+    around = Bag(tuple(squares) if others else ())
     return decoder(c, layers, extra=(*layer_inputs(c, size), around))
 
 

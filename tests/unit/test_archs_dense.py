@@ -254,3 +254,9 @@ def test_gemma4_layers_are_numbered_with_leading_zeros_too():
     plain = build({**base, "per_layer_config": {"5": {"head_dim": 64}}})
     assert build({**base, "per_layer_config": {"05": {"head_dim": 64}}}) == plain
     assert plain != build({**base, "per_layer_config": {}})
+def test_phi_4_multimodal_has_its_towers_apart_and_caches_text_only():
+    inventory = take(build({"model_type": "phi4_multimodal"}))
+    sums = inventory.components()
+    assert inventory.parameters == 5_308_268_992  # as transformers 5.23 builds it
+    assert {"vision", "audio", "attention", "mlp"} <= set(sums)
+    assert [count for count, _ in inventory.states()] == [32]
