@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -245,6 +245,15 @@ def block(
     return Layer((mixer, *((ffn,) if ffn is not None else ()), *names, *extra))
 
 
+K = TypeVar("K", bound=Hashable)
+
+
+def made_once(keys: Sequence[K], make: Callable[[K], Layer]) -> list[Layer]:
+    """One layer for each key; equal keys share one, so that a deep model costs no more than its kinds of layers."""
+    made = {key: make(key) for key in dict.fromkeys(keys)}
+    return [made[key] for key in keys]
+
+
 def stack(c: Fields, mixer: Part, ffn: Part | None, *, norms: int = 2, norm: Norm = RMS, **rest: Any) -> Spec:
     """A decoder of equal layers."""
     layer = block(mixer, ffn, norms, norm, width=width(c))
@@ -252,15 +261,20 @@ def stack(c: Fields, mixer: Part, ffn: Part | None, *, norms: int = 2, norm: Nor
 
 
 def zipped(
-    c: Fields, mixers: Sequence[Part], ffns: Sequence[Part | None], norms: int = 2, norm: Norm = RMS
+    c: Fields,
+    mixers: Sequence[Part],
+    ffns: Sequence[Part | None],
+    norms: int = 2,
+    norm: Norm = RMS,
+    extra: tuple[Part, ...] = (),
 ) -> list[Layer]:
-    """One layer for each pair of mixer and feed-forward."""
+    """One layer for each pair of mixer and feed-forward, `extra` in every one."""
     made: dict[tuple[int, int], Layer] = {}
     layers = []
     for mixer, ffn in zip(mixers, ffns, strict=True):
         key = (id(mixer), id(ffn))
         if key not in made:
-            made[key] = block(mixer, ffn, norms, norm, width=width(c))
+            made[key] = block(mixer, ffn, norms, norm, width=width(c), extra=extra)
         layers.append(made[key])
     return layers
 

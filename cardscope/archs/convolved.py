@@ -10,17 +10,19 @@ from cardscope.archs._read import (
     block,
     decoder,
     layer_types,
+    made_once,
     mlp,
     moe,
     pick,
     unmodelled_mtp,
     width,
     words,
+    zipped,
 )
 from cardscope.archs._registry import arch
 from cardscope.errors import BadField
 from cardscope.fields import Fields
-from cardscope.parts import Attention, Bag, Moe, Part, Spec, Tensor, linear, norm
+from cardscope.parts import Attention, Bag, Layer, Moe, Part, Spec, Tensor, linear, norm
 
 
 def conv(name: str, channels: int, kernel: int) -> Tensor:
@@ -104,12 +106,10 @@ def inkling(c: Fields) -> Spec:
     dense = mlp(c, c.opt_int("dense_intermediate_size", low=1))
     dense = replace(dense, extra=(*dense.extra, Tensor("scale", (1,), "mlp", "other")))
     ffns = pick(blocks, {"dense": dense, "sparse": inkling_experts(c)})
-    extra = (Bag(after_convs(c)),)
-    pairs = zip(pick(kinds, choices), ffns, strict=True)
     c.touch("tie_word_embeddings", "shared_expert_sink", "unpadded_vocab_size", "log_scaling_n_floor")
     c.touch("moe_intermediate_size", "chain_hidden_post_norm", "mtp_hidden_states_first", "mtp_local_layer_ids")
     unmodelled_mtp(c, "num_mtp_layers")
-    layers = [block(mixer, ffn, width=width(c), extra=extra) for mixer, ffn in pairs]
+    layers = zipped(c, pick(kinds, choices), ffns, extra=(Bag(after_convs(c)),))
     return decoder(c, layers, embed_norm=True, tied=False)
 
 
@@ -137,15 +137,17 @@ def inkling2_attention(c: Fields, size: Sizes) -> Attention:
 def inkling2(c: Fields) -> Spec:
     """Inkling 2 (Inkling2ForCausalLM): gated relative attention, and each block reads a mix of earlier blocks."""
     kinds = layer_types(c, lambda i: "hybrid_sliding" if (i + 1) % 6 else "hybrid")
-    sizes = inkling_sizes(c)
-    mixers = pick(kinds, {kind: inkling2_attention(c, size) for kind, size in sizes.items()})
+    mixers: dict[str, Part] = {kind: inkling2_attention(c, size) for kind, size in inkling_sizes(c).items()}
+    pick(kinds, mixers)
     routed = replace(moe(c, "n_routed_experts", correction=True), extra=())
-    layers = []
-    for index, (kind, mixer) in enumerate(zip(kinds, mixers, strict=True)):
-        queries = (1 if kind == "hybrid_sliding" else 3) * (index > 0) + 1
-        mix = Tensor("block_queries", (queries, width(c)), "other", "other")
-        norms = 2 if kind == "hybrid_sliding" else 4
-        layers.append(block(mixer, routed, norms, width=width(c), extra=(Bag((*after_convs(c), mix)),)))
+
+    def layer(key: tuple[str, bool]) -> Layer:
+        kind, later = key
+        own = 1 if kind == "hybrid_sliding" else 3
+        mix = Tensor("block_queries", (own * later + 1, width(c)), "other", "other")
+        return block(mixers[kind], routed, own + 1, width=width(c), extra=(Bag((*after_convs(c), mix)),))
+
+    layers = made_once([(kind, index > 0) for index, kind in enumerate(kinds)], layer)
     c.touch("tie_word_embeddings", "unpadded_vocab_size", "log_scaling_n_floor", "n_layers_per_attn_res_block")
     final = Bag((Tensor("final_query", (width(c),), "other", "other"),))
     return decoder(c, layers, embed_norm=True, tied=False, extra=(final,))
@@ -194,8 +196,6 @@ def zaya(c: Fields) -> Spec:
     mixers = pick(kinds, {"hybrid": full, "hybrid_sliding": sliding if window else full})
     scales = Bag(tuple(Tensor(f"residual_{n}", (size,), "other", "other") for n in range(8)))
     first, later = (zaya_experts(c, first=here) for here in (True, False))
-    layers = [
-        block(mixer, later if index else first, width=size, extra=(scales,)) for index, mixer in enumerate(mixers)
-    ]
+    layers = zipped(c, mixers, [first, *[later] * len(mixers)][: len(mixers)], extra=(scales,))
     start = Bag(tuple(Tensor(f"input_{name}", (size,), "other", "other") for name in ("scale", "bias")))
     return decoder(c, layers, extra=(start,), head_bias=c.flag("lm_head_bias"))

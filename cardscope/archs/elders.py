@@ -13,6 +13,7 @@ from cardscope.archs._read import (
     heads,
     labels,
     layer_types,
+    made_once,
     mlp,
     pick,
     split_heads,
@@ -22,7 +23,7 @@ from cardscope.archs._read import (
 )
 from cardscope.archs._registry import arch
 from cardscope.fields import Fields
-from cardscope.parts import LAYER, Attention, Bag, Mlp, Norm, Part, Spec, Table, Tensor, linear
+from cardscope.parts import LAYER, Attention, Bag, Layer, Mlp, Norm, Part, Spec, Table, Tensor, linear
 
 
 def square(c: Fields, *, bias: bool) -> Attention:
@@ -117,8 +118,13 @@ def modernbert_decoder(c: Fields) -> Spec:
         "sliding_attention": windowed(part, local // 2 if local else None),
     }
     wide = mlp(c, bias=c.flag("mlp_bias"))
-    mixers = pick(kinds, choices)
-    layers = [block(mixer, wide, 1 if i == 0 else 2, norm, width=width(c)) for i, mixer in enumerate(mixers)]
+    pick(kinds, choices)
+
+    def layer(key: tuple[str, bool]) -> Layer:
+        kind, first = key
+        return block(choices[kind], wide, 1 if first else 2, norm, width=width(c))
+
+    layers = made_once([(kind, index == 0) for index, kind in enumerate(kinds)], layer)
     head = head_transform(c, norm)
     return decoder(c, layers, norm=norm, embed_norm=True, head_bias=c.flag("decoder_bias"), extra=head)
 

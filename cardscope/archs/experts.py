@@ -12,6 +12,7 @@ from cardscope.archs._read import (
     every,
     heads,
     layer_types,
+    made_once,
     mlp,
     moe,
     neutral,
@@ -31,7 +32,7 @@ from cardscope.archs.latent import dense_first, next_token_layers, shared_width
 from cardscope.archs.routed import choose
 from cardscope.errors import BadField
 from cardscope.fields import Fields, in_range
-from cardscope.parts import LAYER, Moe, Norm, Spec, Tensor
+from cardscope.parts import LAYER, Layer, Moe, Norm, Spec, Tensor
 
 
 def sparse_words(c: Fields, dense: int) -> list[bool]:
@@ -135,13 +136,14 @@ def hunyuan_v1_moe(c: Fields) -> Spec:
     """Hunyuan-A13B (HunYuanMoEV1ForCausalLM): every layer routed, one shared expert, firing counts layer by layer."""
     part, dense = attention(c, qk_norm="head"), mlp(c)
     count = c.int("num_experts")
-    layers = []
-    for fire in per_layer(c, "num_experts_per_tok"):
+
+    def layer(fire: int) -> Layer:
         if fire > count:
             raise BadField("moe_topk", fire, f"at most the {count} experts there are")
         routed = Moe(width(c), count, fire, dense.inner, shared=dense.inner, extra=act(c, "experts") * 2)
-        layers.append(block(part, routed, width=width(c)))
-    return decoder(c, layers)
+        return block(part, routed, width=width(c))
+
+    return decoder(c, made_once(per_layer(c, "num_experts_per_tok"), layer))
 
 
 @arch("llama4_text")
@@ -184,14 +186,15 @@ def laguna(c: Fields) -> Spec:
     usual = attention(c, qk_norm="head", gate="head" if per_head else "apart")
     counts = per_layer(c, "num_attention_heads_per_layer") if c.raw("num_attention_heads_per_layer") else ()
     kinds, window = layer_types(c, lambda _: "full_attention"), c.opt_int("sliding_window")
-    mixers = []
-    for kind, count in zip(kinds, counts or (usual.heads,) * len(kinds), strict=True):
-        if count % usual.kv_heads:
-            raise BadField("num_key_value_heads", usual.kv_heads, f"a divisor of a layer's {count} attention heads")
-        mixers.append(pick([kind], by_window(replace(usual, heads=count), window))[0])
+    counts = counts or (usual.heads,) * len(kinds)
+    odd = next((count for count in counts if count % usual.kv_heads), None)
+    if odd is not None:
+        raise BadField("num_key_value_heads", usual.kv_heads, f"a divisor of a layer's {odd} attention heads")
+    by_count = {count: by_window(replace(usual, heads=count), window) for count in dict.fromkeys(counts)}
+    mixers = [pick([kind], by_count[count])[0] for kind, count in zip(kinds, counts, strict=True)]
     routed = moe(c, shared=c.int("shared_expert_intermediate_size"), correction=True, correction_is_parameter=True)
     ffns = choose(sparse_words(c, 1), routed, mlp(c))
-    return decoder(c, [block(mixer, ffn, width=width(c)) for mixer, ffn in zip(mixers, ffns, strict=True)])
+    return decoder(c, zipped(c, mixers, ffns))
 
 
 @arch("cohere2_moe")

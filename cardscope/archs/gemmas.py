@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from cardscope.archs._read import (
     act,
@@ -11,11 +12,12 @@ from cardscope.archs._read import (
     block,
     decoder,
     every,
-    heads,
     layer_types,
+    made_once,
     mlp,
     moe,
     per_layer,
+    pick,
     width,
     windowed,
 )
@@ -76,20 +78,22 @@ def gemma3n(c: Fields) -> Spec:
     """Gemma 3n (Gemma3nForCausalLM): AltUp, LAuReL, per-layer inputs; the last layers reuse earlier keys and values."""
     kinds = layer_types(c, every(5))
     full, window = attention(c, qk_norm="head"), c.opt_int("sliding_window")
-    size = c.int("hidden_size_per_layer_input")
-    extra = (altup(c), laurel(c), layer_gate(c, size))
+    own = c.int("hidden_size_per_layer_input")
+    extra = (altup(c), laurel(c), layer_gate(c, own))
     c.touch("altup_active_idx", "altup_correct_scale")
-    layers = []
-    for kind, shared, inner in zip(kinds, sharing(c, kinds), per_layer(c, "intermediate_size"), strict=True):
-        part = windowed(full, window) if kind == "sliding_attention" else full
-        part = replace(part, shares_kv=shared)
-        layers.append(block(part, mlp(c, inner), 4, width=width(c), extra=extra))
+    mixers = {"full_attention": full, "sliding_attention": windowed(full, window)}
+    pick(kinds, dict(mixers))
+    keys = tuple(zip(kinds, sharing(c, kinds), per_layer(c, "intermediate_size"), strict=True))
+
+    def layer(key: tuple[str, bool, int]) -> Layer:
+        kind, shared, inner = key
+        return block(replace(mixers[kind], shares_kv=shared), mlp(c, inner), 4, width=width(c), extra=extra)
+
     others = 2 * (c.int("altup_num_inputs") - 1)
-    squares = (
-        square._replace(copies=others, active=others) for square in linear("altup.ways", *[width(c)] * 2, "other")
-    )
+    size = width(c)
+    squares = (each._replace(copies=others, active=others) for each in linear("altup.ways", size, size, "other"))
     around = Bag(tuple(squares) if others else ())
-    return decoder(c, layers, extra=(*layer_inputs(c, size), around))
+    return decoder(c, made_once(keys, layer), extra=(*layer_inputs(c, own), around))
 
 
 def overrides(c: Fields, kinds: tuple[str, ...]) -> list[Mapping[str, object]]:
@@ -101,7 +105,7 @@ def overrides(c: Fields, kinds: tuple[str, ...]) -> list[Mapping[str, object]]:
         return [every_full if kind == "full_attention" else {} for kind in kinds]
     if not isinstance(listed, Mapping):
         raise BadField(c.prefix + "per_layer_config", listed, "an object")
-    numbered = {int(key): layer for key, layer in listed.items() if str(key).isdecimal()}
+    numbered = {int(key): layer for key, layer in listed.items() if str(key).isdecimal() and len(str(key)) < 9}
     if len(numbered) != len(listed):
         raise BadField(c.prefix + "per_layer_config", listed, "layer numbers as its keys")
     found = [numbered.get(index, {}) for index in range(len(kinds))]
@@ -120,21 +124,26 @@ def _own(c: Fields, layer: Mapping[str, object], name: str, usual: int) -> int:
     return value
 
 
-def gemma4_mixers(c: Fields, kinds: tuple[str, ...]) -> list[Attention]:
-    """Gemma 4's attention by layer: windows, wider heads in full layers, keys as values there, a tail that shares."""
-    window = c.opt_int("sliding_window")
-    if window and c.raw("use_bidirectional_attention") == "all":
-        window = c.derive("sliding_window", window // 2 + 1)
-    same, usual = c.flag("attention_k_eq_v"), attention(c, qk_norm="head")
-    mixers = []
+class Kind(NamedTuple):
+    """What tells one of Gemma 4's layers from another."""
+
+    full: bool
+    shared: bool
+    kv_heads: int
+    head_dim: int
+
+
+def gemma4_kinds(c: Fields, usual: Attention) -> list[Kind]:
+    """Each layer's kind; the last layer is always full. Raises BadField."""
+    kinds = layer_types(c, every(6))
+    kinds = (*kinds[:-1], "full_attention") if kinds else kinds
+    found = []
     for kind, shared, layer in zip(kinds, sharing(c, kinds), overrides(c, kinds), strict=True):
-        kv = _own(c, layer, "num_key_value_heads", usual.kv_heads)
-        if heads(c) % kv:
-            raise BadField(c.prefix + "num_key_value_heads", kv, f"a divisor of the {heads(c)} attention heads")
-        dim, full = _own(c, layer, "head_dim", usual.head_dim), kind != "sliding_attention"
-        part = replace(usual, head_dim=dim, kv_heads=kv, shares_kv=shared, k_is_v=same and full)
-        mixers.append(part if full else windowed(part, window))
-    return mixers
+        kv, dim = _own(c, layer, "num_key_value_heads", usual.kv_heads), _own(c, layer, "head_dim", usual.head_dim)
+        if usual.heads % kv:
+            raise BadField(c.prefix + "num_key_value_heads", kv, f"a divisor of the {usual.heads} attention heads")
+        found.append(Kind(kind != "sliding_attention", shared, kv, dim))
+    return found
 
 
 def gemma4_experts(c: Fields) -> tuple[Part, ...]:
@@ -165,14 +174,21 @@ def gemma4_unified(c: Fields) -> Spec:
 
 
 def gemma4_stack(c: Fields, extra: tuple[Part, ...], inputs: tuple[Part, ...]) -> Spec:
-    """Gemma 4's layers: four norms and a stored scale each, MLPs twice as wide where keys and values are shared."""
-    kinds = layer_types(c, every(6))
-    kinds = (*kinds[:-1], "full_attention") if kinds else kinds
+    """Gemma 4's layers: windows, wider heads in full layers, where keys may serve as values, a tail that shares both.
+
+    Four norms and a stored scale each; MLPs may be twice as wide where keys and values are shared.
+    """
+    window, same, usual = c.opt_int("sliding_window"), c.flag("attention_k_eq_v"), attention(c, qk_norm="head")
+    if window and c.raw("use_bidirectional_attention") == "all":
+        window = c.derive("sliding_window", window // 2 + 1)
     extra = (Bag((Tensor("layer_scalar", (1,), "other", "buffer"),)), *extra)
     dense = mlp(c)
     wide = mlp(c, 2 * dense.inner) if c.flag("use_double_wide_mlp") else dense
-    mixers = gemma4_mixers(c, kinds)
-    made: dict[Attention, Layer] = {}
-    for part in mixers:
-        made.setdefault(part, block(part, wide if part.shares_kv else dense, 4, width=width(c), extra=extra))
-    return decoder(c, [made[part] for part in mixers], extra=inputs)
+
+    def layer(kind: Kind) -> Layer:
+        part = replace(usual, head_dim=kind.head_dim, kv_heads=kind.kv_heads)
+        part = replace(part, shares_kv=kind.shared, k_is_v=same and kind.full)
+        mixer = part if kind.full else windowed(part, window)
+        return block(mixer, wide if kind.shared else dense, 4, width=width(c), extra=extra)
+
+    return decoder(c, made_once(gemma4_kinds(c, usual), layer), extra=inputs)

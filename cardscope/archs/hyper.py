@@ -20,11 +20,13 @@ from cardscope.archs._read import (
     unmodelled_mtp,
     width,
     words,
+    zipped,
 )
 from cardscope.archs._registry import arch
 from cardscope.archs.compressed import indexer
 from cardscope.archs.experts import sparse_words
 from cardscope.archs.latent import shared_width
+from cardscope.archs.routed import choose
 from cardscope.errors import BadField
 from cardscope.fields import Fields
 from cardscope.parts import Bag, Compressor, Moe, Part, SharedAttention, Spec, Tensor, linear
@@ -127,11 +129,8 @@ def hy_v4(c: Fields) -> Spec:
     choices: dict[str, Part] = {"full": picker, "shared": replace(own, extra=gate)}
     routed = moe(c, "n_routed_experts", shared=shared_width(c), correction=True)
     routed = replace(routed, extra=act(c, "experts"))
-    streams, dense = hyper_connections(c, 2 * c.int("hc_mult"), 2), mlp(c)
-    layers = [
-        block(mixer, routed if here else dense, width=width(c), extra=(streams,))
-        for mixer, here in zip(pick(kinds, choices), sparse_words(c, 1), strict=True)
-    ]
+    streams, ffns = hyper_connections(c, 2 * c.int("hc_mult"), 2), choose(sparse_words(c, 1), routed, mlp(c))
+    layers = zipped(c, pick(kinds, choices), ffns, extra=(streams,))
     c.touch("layer_types", "qk_head_dim", "index_topk")
     unmodelled_mtp(c)
     return decoder(c, layers, extra=(stream_head(c),))

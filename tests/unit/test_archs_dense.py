@@ -254,6 +254,8 @@ def test_gemma4_layers_are_numbered_with_leading_zeros_too():
     plain = build({**base, "per_layer_config": {"5": {"head_dim": 64}}})
     assert build({**base, "per_layer_config": {"05": {"head_dim": 64}}}) == plain
     assert plain != build({**base, "per_layer_config": {}})
+
+
 def test_phi_4_multimodal_has_its_towers_apart_and_caches_text_only():
     inventory = take(build({"model_type": "phi4_multimodal"}))
     sums = inventory.components()
