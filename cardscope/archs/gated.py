@@ -32,22 +32,19 @@ def llama(c: Fields) -> Spec:
     return stack(c, attention(c), mlp(c, bias=c.flag("mlp_bias", fallback=False)))
 
 
-@arch("mistral")
+@arch("mistral", "ministral3")
 def mistral(c: Fields) -> Spec:
-    """Mistral 7B (arXiv:2310.06825): every layer over a sliding window where one is set."""
+    """Mistral 7B (arXiv:2310.06825) and Ministral 3: every layer over a sliding window where one is set."""
     part = attention(c, bias=False, qkv_bias=False)
     return stack(c, windowed(part, c.opt_int("sliding_window")), mlp(c))
 
 
-@arch("ministral", "ministral3")
+@arch("ministral")
 def ministral(c: Fields) -> Spec:
-    """Ministral: Mistral with a window by layer (ministral), or on every layer (ministral3)."""
+    """Ministral (MinistralForCausalLM): Mistral with a window by layer."""
     window = c.opt_int("sliding_window")
-    part = attention(c, bias=False, qkv_bias=False)
-    if c.model_type == "ministral3":
-        return stack(c, windowed(part, window), mlp(c))
     kinds = layer_types(c, lambda _: "sliding_attention" if window else "full_attention")
-    mixers = pick(kinds, by_window(part, window))
+    mixers = pick(kinds, by_window(attention(c, bias=False, qkv_bias=False), window))
     return decoder(c, zipped(c, mixers, [mlp(c)] * len(mixers)))
 
 
