@@ -19,6 +19,7 @@ from cardscope.archs._read import (
     pick,
     split_heads,
     stack,
+    unmodelled_mtp,
     width,
     words,
     zipped,
@@ -128,7 +129,8 @@ def axk1(c: Fields) -> Spec:
     """A.X K1 (AXK1ForCausalLM): DeepSeek-V3 with one more norm after each routed block."""
     mixer = latent(c)
     routed = moe(c, "n_routed_experts", shared=shared_width(c), correction=True, extra=tuple(norm("out", width(c))))
-    neutral(c, topk_method="noaux_tc", num_nextn_predict_layers=0)
+    neutral(c, topk_method="noaux_tc")
+    unmodelled_mtp(c)
     ffns = choose(by_frequency(c), routed, mlp(c))
     return decoder(c, zipped(c, [mixer] * len(ffns), ffns))
 

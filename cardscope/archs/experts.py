@@ -20,6 +20,7 @@ from cardscope.archs._read import (
     pick,
     split_heads,
     stack,
+    unmodelled_mtp,
     width,
     windowed,
     words,
@@ -119,6 +120,7 @@ def ernie4_5_moe(c: Fields) -> Spec:
     c.touch("moe_intermediate_size", "moe_k", "moe_num_experts", "moe_num_shared_experts")
     routed = ernie_experts(c, bias=bias) if any(places) else dense
     mixers = [attention(c, bias=bias)] * total
+    unmodelled_mtp(c)
     return decoder(c, zipped(c, mixers, choose(places, routed, dense)), head_bias=bias)
 
 
@@ -128,6 +130,7 @@ def exaone_moe(c: Fields) -> Spec:
     mixers = pick(exaone_kinds(c), by_window(attention(c, bias=False, qk_norm="head"), c.opt_int("sliding_window")))
     shared = c.int("num_shared_experts", low=0) * c.int("moe_intermediate_size")
     places = sparse_words(c, c.int("first_k_dense_replace", low=0))
+    unmodelled_mtp(c)
     return decoder(c, zipped(c, mixers, choose(places, moe(c, shared=shared, correction=True), mlp(c))))
 
 
@@ -175,6 +178,7 @@ def mimo_v2_flash(c: Fields) -> Spec:
     local = replace(windowed(full, window), kv_heads=2 * full.kv_heads, sinks=True)
     mixers = pick(kinds, {"full_attention": full, "sliding_attention": local})
     routed = moe(c, "n_routed_experts", correction=True)
+    unmodelled_mtp(c)
     return decoder(c, zipped(c, mixers, choose(sparse_words(c, 1), routed, mlp(c))))
 
 
@@ -239,7 +243,8 @@ def hy_v3(c: Fields) -> Spec:
     routed = moe(c, shared=shared, shared_bias=bias, correction=True)
     places = sparse_words(c, 1)
     mixers = [attention(c, qk_norm="head")] * len(places)
-    neutral(c, num_nextn_predict_layers=0, first_k_dense_replace=1)
+    neutral(c, first_k_dense_replace=1)
+    unmodelled_mtp(c)
     return decoder(c, zipped(c, mixers, choose(places, routed, mlp(c, bias=bias))))
 
 
@@ -247,7 +252,8 @@ def hy_v3(c: Fields) -> Spec:
 def solar_open(c: Fields) -> Spec:
     """Solar Open (SolarOpenForCausalLM): every layer routed, DeepSeek-V3's routing over grouped queries."""
     part = attention(c, qkv_bias=c.flag("attention_bias"), o_bias=False)
-    neutral(c, first_k_dense_replace=0, use_qk_norm=False, num_nextn_predict_layers=0)
+    neutral(c, first_k_dense_replace=0, use_qk_norm=False)
+    unmodelled_mtp(c)
     return stack(c, part, moe(c, "n_routed_experts", shared=shared_width(c), correction=True))
 
 

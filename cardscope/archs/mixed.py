@@ -12,9 +12,9 @@ from cardscope.archs._read import (
     layer_types,
     mlp,
     moe,
-    neutral,
     one_each,
     pick,
+    unmodelled_mtp,
     width,
     words,
     zipped,
@@ -69,7 +69,8 @@ def mellum(c: Fields) -> Spec:
     """Mellum 2 (MellumForCausalLM): Qwen3's mixture with windows by layer."""
     kinds = layer_types(c, lambda _: "full_attention")
     mixers = pick(kinds, by_window(attention(c, qk_norm="head"), c.opt_int("sliding_window")))
-    neutral(c, num_nextn_predict_layers=0, mtp_layer_types=[], mtp_mlp_layer_types=[])
+    unmodelled_mtp(c)
+    c.touch("mtp_layer_types", "mtp_mlp_layer_types")
     return decoder(c, zipped(c, mixers, choose(sparse_words(c, 0), moe(c), mlp(c))))
 
 
