@@ -343,6 +343,10 @@ class Fields:
         """What a wrapper sets in a part of its own, whatever the file says there."""
         self._forced = {**self._forced, **values}
 
+    def assume(self, values: Mapping[str, object]) -> None:
+        """Defaults that a wrapper has for a part of its own, ahead of the part's class."""
+        self._defaults = {**self._defaults, **values}
+
     # -- what nobody read ----------------------------------------------------------------------------------
 
     def unread(self) -> tuple[str, ...]:

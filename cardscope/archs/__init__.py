@@ -44,6 +44,8 @@ FAMILIES = (
     "towers",
     "wrappers",
     "wrappers_more",
+    "wrappers_audio",
+    "wrappers_late",
 )
 """The family modules; each registers its types when imported."""
 

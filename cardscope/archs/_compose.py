@@ -106,6 +106,13 @@ def merger(into: int, inner: int, out: int, norm: Norm = LAYER, norm_size: int |
     ]
 
 
+def filled(c: Fields, key: str) -> Fields:
+    """A part whose missing keys start from what the wrapper's class gives a whole part that is absent."""
+    inner, known = part(c, key), declared(c.model_type)
+    inner.assume(known.sub_init.get(key, {}) if known else {})
+    return inner
+
+
 # -- the whole ---------------------------------------------------------------------------------------------
 
 
@@ -156,7 +163,7 @@ def wrap(
     elif ending == "ForSequenceClassification":
         after = [Head(labels(c), size, name="score")]
     elif ending == "ForTokenClassification":
-        after = [Head(labels(c), size, bias=True, name="score")]
+        after = [Head(labels(c), size, bias=c.flag("token_classification_bias", fallback=True), name="score")]
     main = replace(spec.main, parts=(*spec.main.parts, *extra, *after))
     towers = tuple(main if each is spec.main else each for each in spec.towers)
     return replace(

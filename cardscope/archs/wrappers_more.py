@@ -23,7 +23,6 @@ from cardscope.archs._read import decoder, heads, kv_heads, mlp, neutral, split_
 from cardscope.archs._registry import arch
 from cardscope.archs.clip import clip_vision
 from cardscope.archs.encoder import full, layer
-from cardscope.archs.gated import llama
 from cardscope.archs.gemma_towers import gemma4_ears, gemma4_eyes
 from cardscope.archs.towers import normed, plain, seeing
 from cardscope.archs.vision import image_layer, patches, tokens
@@ -318,9 +317,3 @@ def minicpmv(c: Fields) -> Spec:
     c.touch("insert_layer_id", "image_size", "merge_kernel_size", "patch_size")
     seen.touch("insert_layer_id")
     return wrap(c, text, eyes, bridge(*steps), tied=ties(c, text), ending=class_of(c))
-
-
-@arch("emu3_text_model")
-def emu3_text(c: Fields) -> Spec:
-    """Emu3's language model (arXiv:2409.18869): Llama's, images are words of its vocabulary."""
-    return llama(c)

@@ -1,0 +1,207 @@
+"""Models that hear: Qwen-Audio, Qwen's omni models, Voxtral, MOSS and Phi-4 multimodal."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from cardscope.archs._compose import (
+    FULL,
+    bridge,
+    class_of,
+    filled,
+    part,
+    sight,
+    ties,
+    two_layers,
+    width_of,
+    wrap,
+)
+from cardscope.archs._heads import chosen
+from cardscope.archs._read import act, heads, mlp, width
+from cardscope.archs._registry import arch
+from cardscope.archs.clip import siglip_vision
+from cardscope.archs.encoder import full
+from cardscope.archs.gated import phi3, qwen2
+from cardscope.archs.routed import qwen3_moe
+from cardscope.archs.speech import convolution
+from cardscope.archs.towers import normed, qwen3_vision, qwen25_vision
+from cardscope.fields import Fields
+from cardscope.parts import LAYER, Bag, Layer, Part, Spec, Table, Tensor, Tower, linear, norm, project
+
+# -- towers ------------------------------------------------------------------------------------------------
+
+
+def hearing(layers: list[Layer], *parts: Part) -> Tower:
+    """A sound tower."""
+    return Tower("audio", tuple(layers), parts, "audio", caches=False)
+
+
+def whisper_ears(c: Fields, *after: Part, table: bool = True) -> Tower:
+    """Whisper's encoder (arXiv:2212.04356): two convolutions over the spectrum, keys without bias."""
+    size = width(c)
+    ears = Bag((*convolution("conv1", size, c.int("num_mel_bins"), 3), *convolution("conv2", size, size, 3)))
+    places = [Table(c.int("max_source_positions"), size, "position", "positions")] if table else []
+    c.touch("max_source_positions", "n_window", "vocab_size", "scale_embedding")
+    layer = normed(c, size, replace(full(c), k_bias=False), mlp(c, bias=True, gated=False))
+    return hearing([layer] * c.layers(), ears, *places, LAYER.sized(size).named("final_norm"), *after)
+
+
+def image_of_sound(c: Fields, *after: Part) -> Tower:
+    """Qwen3's sound encoder: three strided convolutions over the spectrum as over an image."""
+    size, inner, mels = width(c), c.int("downsample_hidden_size"), c.int("num_mel_bins")
+    convolved: list[Tensor] = []
+    for index in range(3):
+        shape = (inner, inner if index else 1, 3, 3)
+        convolved += [Tensor(f"conv_{index}.weight", shape, "audio", "other")]
+        convolved += [Tensor(f"conv_{index}.bias", (inner,), "audio", "bias")]
+        mels = (mels + 1) // 2
+    ears = Bag((*convolved, *linear("conv_out", size, inner * mels, "audio")))
+    c.touch("max_source_positions", "max_position_embeddings", "n_window", "n_window_infer", "conv_chunksize")
+    layer = normed(c, size, full(c), mlp(c, bias=True, gated=False))
+    return hearing([layer] * c.layers(), ears, LAYER.sized(size).named("final_norm"), *after)
+
+
+# -- one tower ---------------------------------------------------------------------------------------------
+
+
+@arch("qwen2_audio")
+def qwen2_audio(c: Fields) -> Spec:
+    """Qwen2-Audio (arXiv:2407.10759): Whisper's encoder, one projection, Qwen2; the head is never tied."""
+    text, heard = part(c, "text_config"), c.sub("audio_config")
+    between = bridge(project("projector", width_of(text), width(heard), "projector", bias=True))
+    return wrap(c, text, whisper_ears(heard), between, tied=False, ending=class_of(c))
+
+
+@arch("voxtral")
+def voxtral(c: Fields) -> Spec:
+    """Voxtral (arXiv:2507.13264): Whisper's encoder, four steps as one vector, two projections; never tied."""
+    text, heard = filled(c, "text_config"), c.sub("audio_config")
+    wide, size = heard.int("intermediate_size"), width_of(text)
+    layers = two_layers(c, wide, size, size, bias=False, act="projector_hidden_act")
+    c.touch("hidden_size")
+    return wrap(c, text, whisper_ears(heard), bridge(*layers), tied=False, ending=class_of(c))
+
+
+@arch("moss_transcribe_diarize")
+def moss(c: Fields) -> Spec:
+    """MOSS-Transcribe-Diarize: Whisper's encoder, a few steps as one vector, two projections and a norm."""
+    text, heard = part(c, "text_config"), c.sub("audio_config")
+    wide, size = width(heard) * c.int("audio_merge_size"), width_of(text)
+    layers = two_layers(c, wide, size, size, bias=c.flag("projector_bias"), act="projector_hidden_act")
+    between = bridge(*layers, LAYER.sized(size).named("projector_norm"))
+    c.touch("audio_chunk_size")
+    return wrap(c, text, whisper_ears(heard), between, tied=ties(c, text), ending=class_of(c))
+
+
+@arch("qwen3_asr")
+def qwen3_asr(c: Fields) -> Spec:
+    """Qwen3-ASR: convolutions over the spectrum, two projections, Qwen3."""
+    text, heard = part(c, "text_config"), c.sub("audio_config")
+    size = width(heard)
+    layers = two_layers(heard, size, size, heard.int("output_dim"), act="activation_function")
+    ending = class_of(c, ("Model", FULL, "ForTokenClassification"))
+    return wrap(c, text, image_of_sound(heard), bridge(*layers), tied=ties(c, text), ending=ending)
+
+
+# -- omni --------------------------------------------------------------------------------------------------
+
+
+@arch("qwen2_5_omni_text")
+def qwen2_5_omni_text(c: Fields) -> Spec:
+    """The language model of Qwen2.5-Omni: Qwen2's."""
+    return qwen2(c)
+
+
+@arch("qwen3_omni_moe_text")
+def qwen3_omni_text(c: Fields) -> Spec:
+    """The language model of Qwen3-Omni: Qwen3's mixture, every layer over a window where one is set."""
+    c.impose(use_sliding_window=True)
+    return qwen3_moe(c)
+
+
+@arch("qwen2_5_omni_thinker")
+def qwen2_5_omni_thinker(c: Fields) -> Spec:
+    """The half of Qwen2.5-Omni (arXiv:2503.20215) that understands: images, sound and text in, text out."""
+    text, heard = part(c, "text_config"), c.sub("audio_config")
+    size, out = width(heard), heard.int("output_dim")
+    marks = Table(2, out, name="audio_marks")
+    ears = whisper_ears(heard, marks, table=False)
+    between = bridge(project("audio_proj", out, size, "projector", bias=True))
+    towers = (ears, between, *qwen25_vision(sight(c)))
+    c.touch("position_id_per_seconds", "seconds_per_chunk")
+    return wrap(c, text, *towers, tied=ties(c, text), ending=class_of(c))
+
+
+@arch("qwen3_omni_moe_thinker")
+def qwen3_omni_thinker(c: Fields) -> Spec:
+    """The half of Qwen3-Omni (arXiv:2509.17765) that understands: images, sound and text in, text out."""
+    text, heard = part(c, "text_config"), c.sub("audio_config")
+    size = width(heard)
+    layers = two_layers(heard, size, size, heard.int("output_dim"), act="activation_function")
+    towers = (image_of_sound(heard), bridge(*layers), *qwen3_vision(sight(c)))
+    c.touch("position_id_per_seconds")
+    return wrap(c, text, *towers, tied=ties(c, text), ending=class_of(c))
+
+
+# -- Phi-4 -------------------------------------------------------------------------------------------------
+
+
+def phi_conformer(c: Fields) -> Part:
+    """Phi4MultimodalAudioConformerEncoderLayer: two half MLPs around attention and a gated convolution."""
+    size, inner, wide = width(c), c.int("intermediate_size"), c.int("ext_pw_out_channel")
+    many, out = size * c.int("depthwise_multiplier"), c.int("depthwise_separable_out_channel")
+    span = size // heads(c) * heads(c)
+    own: list[Tensor] = []
+    for side in ("before", "after"):
+        own += [*norm(f"{side}.norm", size, bias=True), *linear(f"{side}.up", 2 * inner, size, "audio", bias=True)]
+        own += [*linear(f"{side}.down", size, inner, "audio", bias=True), *act(c, "audio", "activation")]
+    for name in ("q", "k", "v"):
+        own += linear(name, span, size, "audio", bias=True)
+    own += [*linear("o", size, span, "audio", bias=True)]
+    for name in ("attn_norm", "norm", "conv.norm"):
+        own += norm(name, size, bias=True)
+    own += convolution("conv.glu", 2 * wide, size, 1)
+    own += [Tensor(f"conv.b{index}", (1, wide, 1), "audio", "other") for index in (1, 2)]
+    own += [*convolution("conv.depthwise", many, 1, c.int("kernel_size")), *convolution("conv.point", out, many, 1)]
+    own += convolution("conv.out", wide, size, 1)
+    own += [*act(c, "audio", "conv_activation"), *act(c, "audio", "conv_glu_type")]
+    return Bag(tuple(own), "Conformer")
+
+
+def phi_ears(c: Fields) -> Tower:
+    """Phi4MultimodalAudioModel: strided depthwise convolutions, relative biases, Conformer layers."""
+    size, inner, mels = width(c), c.int("nemo_conv_channels"), c.int("input_size")
+    steps = int(math.log2(c.int("time_reduction", high=1 << 16)))
+    start = [Tensor("conv_0", (inner, 1, 3, 3), "audio", "other"), Tensor("conv_0.bias", (inner,), "audio", "bias")]
+    for index in range(1, steps):
+        start += [Tensor(f"conv_{index}", (inner, 1, 3, 3), "audio", "other")]
+        start += [Tensor(f"conv_{index}.bias", (inner,), "audio", "bias")]
+        start += [Tensor(f"point_{index}", (inner, inner, 1, 1), "audio", "other")]
+        start += [Tensor(f"point_{index}.bias", (inner,), "audio", "bias")]
+    left = mels
+    for _ in range(steps):
+        left = (left - 1) // 2 + 1
+    start += linear("conv_out", size, inner * left, "audio", bias=True)
+    start += act(c, "audio", "nemo_activation")
+    start += [Tensor(f"global_{name}", (mels,), "audio", "buffer") for name in ("mean", "invstd")]
+    reach = c.int("bias_max_distance") * (1 if c.flag("bias_symmetric") else 2)
+    biases = Table(reach, heads(c), "position", "relative_bias")
+    c.touch("chunk_size", "left_chunk", "feature_layer")
+    return hearing([Layer((phi_conformer(c),))] * c.layers("num_blocks"), Bag(tuple(start)), biases)
+
+
+@arch("phi4_multimodal")
+def phi4_multimodal(c: Fields) -> Spec:
+    """Phi-4 multimodal (arXiv:2503.01743): SigLIP and Conformers beside Phi-3's layers, projected in two ways."""
+    chosen(c, ("Model", "ForCausalLM"))
+    seen, heard, size = sight(c), c.sub("audio_config"), width(c)
+    seen.impose(vision_use_head=True)
+    seen.touch("crop_size", "feature_layer")
+    wide = width(heard) * c.sub("audio_config").int("downsample_rate")
+    eyes = [Tensor(name, (1, 1, width(seen)), "projector", "other") for name in ("global_image", "sub_image")]
+    layers = [Bag(tuple(eyes)), *two_layers(c, width(seen), size, size)]
+    layers += [each for _ in range(2) for each in two_layers(c, wide, size, size)]
+    spec = phi3(c)
+    c.touch("embd_pdrop", "original_max_position_embeddings")
+    return replace(spec, towers=(siglip_vision(seen), phi_ears(heard), bridge(*layers), *spec.towers))
