@@ -1,8 +1,7 @@
-"""Models that hear: Qwen-Audio, Qwen's omni models, Voxtral, MOSS and Phi-4 multimodal."""
+"""Models that hear: Qwen-Audio, Qwen's omni models, Voxtral and MOSS."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from cardscope.archs._compose import (
@@ -17,17 +16,15 @@ from cardscope.archs._compose import (
     width_of,
     wrap,
 )
-from cardscope.archs._heads import chosen
-from cardscope.archs._read import act, heads, mlp, width
+from cardscope.archs._read import mlp, width
 from cardscope.archs._registry import arch
-from cardscope.archs.clip import siglip_vision
 from cardscope.archs.encoder import full
-from cardscope.archs.gated import phi3, qwen2
+from cardscope.archs.gated import qwen2
 from cardscope.archs.routed import qwen3_moe
 from cardscope.archs.speech import convolution
 from cardscope.archs.towers import normed, qwen3_vision, qwen25_vision
 from cardscope.fields import Fields
-from cardscope.parts import LAYER, Bag, Layer, Part, Spec, Table, Tensor, Tower, linear, norm, project
+from cardscope.parts import LAYER, Bag, Layer, Part, Spec, Table, Tensor, Tower, linear, project
 
 # -- towers ------------------------------------------------------------------------------------------------
 
@@ -142,66 +139,3 @@ def qwen3_omni_thinker(c: Fields) -> Spec:
     towers = (image_of_sound(heard), bridge(*layers), *qwen3_vision(sight(c)))
     c.touch("position_id_per_seconds")
     return wrap(c, text, *towers, tied=ties(c, text), ending=class_of(c))
-
-
-# -- Phi-4 -------------------------------------------------------------------------------------------------
-
-
-def phi_conformer(c: Fields) -> Part:
-    """Phi4MultimodalAudioConformerEncoderLayer: two half MLPs around attention and a gated convolution."""
-    size, inner, wide = width(c), c.int("intermediate_size"), c.int("ext_pw_out_channel")
-    many, out = size * c.int("depthwise_multiplier"), c.int("depthwise_separable_out_channel")
-    span = size // heads(c) * heads(c)
-    own: list[Tensor] = []
-    for side in ("before", "after"):
-        own += [*norm(f"{side}.norm", size, bias=True), *linear(f"{side}.up", 2 * inner, size, "audio", bias=True)]
-        own += [*linear(f"{side}.down", size, inner, "audio", bias=True), *act(c, "audio", "activation")]
-    for name in ("q", "k", "v"):
-        own += linear(name, span, size, "audio", bias=True)
-    own += [*linear("o", size, span, "audio", bias=True)]
-    for name in ("attn_norm", "norm", "conv.norm"):
-        own += norm(name, size, bias=True)
-    own += convolution("conv.glu", 2 * wide, size, 1)
-    own += [Tensor(f"conv.b{index}", (1, wide, 1), "audio", "other") for index in (1, 2)]
-    own += [*convolution("conv.depthwise", many, 1, c.int("kernel_size")), *convolution("conv.point", out, many, 1)]
-    own += convolution("conv.out", wide, size, 1)
-    own += [*act(c, "audio", "conv_activation"), *act(c, "audio", "conv_glu_type")]
-    return Bag(tuple(own), "Conformer")
-
-
-def phi_ears(c: Fields) -> Tower:
-    """Phi4MultimodalAudioModel: strided depthwise convolutions, relative biases, Conformer layers."""
-    size, inner, mels = width(c), c.int("nemo_conv_channels"), c.int("input_size")
-    steps = int(math.log2(c.int("time_reduction", high=1 << 16)))
-    start = [Tensor("conv_0", (inner, 1, 3, 3), "audio", "other"), Tensor("conv_0.bias", (inner,), "audio", "bias")]
-    for index in range(1, steps):
-        start += [Tensor(f"conv_{index}", (inner, 1, 3, 3), "audio", "other")]
-        start += [Tensor(f"conv_{index}.bias", (inner,), "audio", "bias")]
-        start += [Tensor(f"point_{index}", (inner, inner, 1, 1), "audio", "other")]
-        start += [Tensor(f"point_{index}.bias", (inner,), "audio", "bias")]
-    left = mels
-    for _ in range(steps):
-        left = (left - 1) // 2 + 1
-    start += linear("conv_out", size, inner * left, "audio", bias=True)
-    start += act(c, "audio", "nemo_activation")
-    start += [Tensor(f"global_{name}", (mels,), "audio", "buffer") for name in ("mean", "invstd")]
-    reach = c.int("bias_max_distance") * (1 if c.flag("bias_symmetric") else 2)
-    biases = Table(reach, heads(c), "position", "relative_bias")
-    c.touch("chunk_size", "left_chunk", "feature_layer")
-    return hearing([Layer((phi_conformer(c),))] * c.layers("num_blocks"), Bag(tuple(start)), biases)
-
-
-@arch("phi4_multimodal")
-def phi4_multimodal(c: Fields) -> Spec:
-    """Phi-4 multimodal (arXiv:2503.01743): SigLIP and Conformers beside Phi-3's layers, projected in two ways."""
-    chosen(c, ("Model", "ForCausalLM"))
-    seen, heard, size = sight(c), c.sub("audio_config"), width(c)
-    seen.impose(vision_use_head=True)
-    seen.touch("crop_size", "feature_layer")
-    wide = width(heard) * c.sub("audio_config").int("downsample_rate")
-    eyes = [Tensor(name, (1, 1, width(seen)), "projector", "other") for name in ("global_image", "sub_image")]
-    layers = [Bag(tuple(eyes)), *two_layers(c, width(seen), size, size)]
-    layers += [each for _ in range(2) for each in two_layers(c, wide, size, size)]
-    spec = phi3(c)
-    c.touch("embd_pdrop", "original_max_position_embeddings")
-    return replace(spec, towers=(siglip_vision(seen), phi_ears(heard), bridge(*layers), *spec.towers))

@@ -126,5 +126,7 @@ RULES: dict[str, dict[str, Rule]] = {
     "qwen4_exp_vision": QWEN_VISION,
     "smolvlm": {"scale_factor": pool(3)},
     "vipllava": {"vision_feature_layer": pool([-1, -2], [0, 1, 2])},
+    # Its class falls back to eight key/value heads, which must divide the heads drawn.
+    "voxtral.text_config": {"num_attention_heads": pool(8, 16)},
     "voxtral_encoder": {"num_mel_bins": pool(40, 56)},
 }
