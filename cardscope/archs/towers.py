@@ -65,12 +65,16 @@ def qwen25_vision(c: Fields) -> tuple[Tower, ...]:
     return seeing(layers, cubes(c, size, bias=False)), bridge(*after)
 
 
+EARLY = "deepstack_visual_indexes"
+
+
 def qwen3_vision(c: Fields) -> tuple[Tower, ...]:
     """Qwen3-VL and Qwen3.5: learned positions; a merger of its own for each layer whose output joins the text early."""
     size, out = width(c), c.int("out_hidden_size")
     layers = [normed(c, size, plain(size, heads(c)), mlp(c, bias=True, gated=False))] * c.layers()
     wide = size * c.int("spatial_merge_size") ** 2
-    early = len(c.ints("deepstack_visual_indexes") or ())
+    early = len(c.ints(EARLY) or ()) if c.declares(EARLY) else 0
+    c.touch(EARLY)
     positions = Table(c.int("num_position_embeddings"), size, "position", "positions")
     after = merger(wide, wide, out, norm_size=size)
     return (
