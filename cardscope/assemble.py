@@ -73,7 +73,12 @@ def read(config: Mapping[str, object], identity: Identity) -> Reading:
     text = _text(config, fields)
     if text is None:
         return Reading(None, whole=False, reason=reason, log=log, unread=())
-    return Reading(interpret(text), whole=False, reason=f"{reason} as a whole; its text model is", log=log, unread=())
+    try:
+        spec = interpret(text)
+    except (NotModelled, ConfigError) as unknown:
+        # The wrapper's own code may build its text model otherwise: what cannot be read is a reason, not an error.
+        return Reading(None, whole=False, reason=f"{reason}; its text model: {unknown.message}", log=log, unread=())
+    return Reading(spec, whole=False, reason=f"{reason} as a whole; its text model is", log=log, unread=())
 
 
 def _text(config: Mapping[str, object], fields: Fields) -> Fields | None:
