@@ -140,7 +140,7 @@ def _report(
     spec, dtype = reading.spec, config_dtype(raw.data) or stored.dtype or most
     kv_dtype = _kv_dtype(options.kv_dtype, dtype)
     rows, why = _weights(raw, whole or stored.inventory, parameters)
-    rows = merge(stored.row, rows)
+    rows = merge(stored.rows, rows)
     cache = None
     if spec and inventory:
         cache = kv_cache(inventory, kv_dtype, row_lengths(spec.max_positions, options.context), options.batch)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
 from cardscope.checkpoint.contents import Contents
+from cardscope.checkpoint.gguf_files import Quant, label, mix
 from cardscope.checkpoint.inventory import inventory as stored_inventory
 from cardscope.checkpoint.look import Look
 from cardscope.checkpoint.reconcile import judge
@@ -30,7 +32,8 @@ class Stored(NamedTuple):
     inventory: Inventory | None = None
     terms: tuple[Term, ...] | None = None
     findings: tuple[Finding, ...] = ()
-    row: WeightRow | None = None
+    rows: tuple[WeightRow, ...] = ()
+    """What is stored, and what lies beside it in other precisions."""
     dtype: str | None = None
 
 
@@ -43,10 +46,11 @@ def view(raw: RawConfig, look: Look | None, declared: Inventory | None) -> Store
     verdict = judge(contents, declared, told, raw.where)
     if verdict.checkpoint.stored_numbers is None:
         return Stored(verdict.checkpoint, findings=verdict.findings)
-    row = _row(contents, raw)
+    rows = (*_row(contents, raw), *_others(look.others, contents.total or (declared.parameters if declared else 0)))
     found = stored_inventory(contents.pieces)
     named = method(raw) if packed(contents) else None
-    return Stored(verdict.checkpoint, found, verdict.terms, verdict.findings, row, named or _dtype(contents))
+    named = label(contents.files[0]) if contents.source == "gguf" else named
+    return Stored(verdict.checkpoint, found, verdict.terms, verdict.findings, rows, named or _dtype(contents))
 
 
 def _without(raw: RawConfig, look: Look | None) -> Stored:
@@ -95,14 +99,27 @@ def packed(contents: Contents) -> bool:
                for p in contents.pieces)  # fmt: skip
 
 
-def _row(contents: Contents, raw: RawConfig) -> WeightRow | None:
+def _row(contents: Contents, raw: RawConfig) -> Iterator[WeightRow]:
     """The memory row of what is stored, everything included."""
     total, size = contents.total, contents.bytes
     if not total:
-        return None
-    name = method(raw) if packed(contents) else None
-    label = f"{name or 'packed'} (stored)" if packed(contents) else short_dtype(_dtype(contents) or "stored")
-    return WeightRow(label, size, round(8 * size / total, 3), "stored", "every stored tensor, as its header says")
+        return
+    rule = "every stored tensor, as its header says"
+    if contents.source == "gguf":
+        name, rule = label(contents.files[0]), f"every tensor by its own type: {mix(contents.dtypes())}"
+    elif packed(contents):
+        name = f"{method(raw) or 'packed'} (stored)"
+    else:
+        name = short_dtype(_dtype(contents) or "stored")
+    yield WeightRow(name, size, round(8 * size / total, 3), "stored", rule)
+
+
+def _others(quants: Iterable[Quant], total: int) -> Iterator[WeightRow]:
+    """GGUF files beside it: their whole size, metadata included."""
+    for quant in quants:
+        if quant.size is not None and total:
+            bits = round(8 * quant.size / total, 3)
+            yield WeightRow(quant.label, quant.size, bits, "stored", f"the size of {quant.files[0]}, metadata included")
 
 
 def method(raw: RawConfig) -> str | None:
@@ -139,13 +156,10 @@ def surplus(
     return (last,), stored
 
 
-def merge(row: WeightRow | None, rows: tuple[WeightRow, ...]) -> tuple[WeightRow, ...]:
-    """The stored row in place of the counted one of the same precision, or of the published scheme's estimate."""
-    if row is None:
+def merge(stored: tuple[WeightRow, ...], rows: tuple[WeightRow, ...]) -> tuple[WeightRow, ...]:
+    """What is stored before what is counted; one row of a precision, and no estimate of what is there."""
+    if not stored:
         return rows
-    same = {"fp16": "bf16"}.get(row.precision, row.precision)
-    kept = [r for r in rows if not r.precision.endswith("(published)")]
-    at = next((i for i, r in enumerate(kept) if r.precision == same), None)
-    if at is None:
-        return (row, *kept)
-    return (*kept[:at], row, *kept[at + 1 :])
+    names = {{"fp16": "bf16"}.get(row.precision, row.precision) for row in stored}
+    kept = tuple(r for r in rows if not r.precision.endswith("(published)") and r.precision not in names)
+    return (*stored, *kept)

@@ -95,3 +95,46 @@ def llama(dtype: str = "BF16", pack=None) -> Tensors:
     found["model.norm.weight"] = (dtype, (64,))
     found["lm_head.weight"] = (dtype, (256, 64))
     return found
+
+
+def gguf(tensors: dict[str, tuple[int, tuple[int, ...]]], architecture: str = "llama", **values: object) -> bytes:
+    """A GGUF file up to its tensors: `values` are the architecture's own (integers, or lists of strings).
+
+    A tensor is (ggml's number of its type, shape in torch's order).
+    """
+
+    def text(word: str) -> bytes:
+        return struct.pack("<Q", len(word)) + word.encode()
+
+    pairs: list[tuple[str, bytes]] = [("general.architecture", struct.pack("<I", 8) + text(architecture))]
+    for key, value in values.items():
+        name = key.replace("__", ".")
+        name = name if name.startswith(("tokenizer.", "split.", "general.")) else f"{architecture}.{name}"
+        if isinstance(value, int):
+            pairs.append((name, struct.pack("<II", 4, value)))
+        elif isinstance(value, list):
+            pairs.append((name, struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(text, value))))
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(pairs))
+    body = b"".join(text(name) + value for name, value in pairs)
+    for name, (kind, shape) in tensors.items():
+        body += text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *reversed(shape), kind, 0)
+    return head + body
+
+
+GGUF_VALUES = {
+    "block_count": 2, "embedding_length": 256, "feed_forward_length": 512, "context_length": 1024,
+    "attention__head_count": 4, "attention__head_count_kv": 2, "rope__dimension_count": 64,
+    "tokenizer__ggml__tokens": [f"<{n}>" for n in range(5000)],
+}  # fmt: skip
+_LAYER = {
+    "attn_q": (12, (256, 256)), "attn_k": (12, (128, 256)), "attn_v": (14, (128, 256)), "attn_output": (12, (256, 256)),
+    "ffn_gate": (12, (512, 256)), "ffn_up": (12, (512, 256)), "ffn_down": (14, (256, 512)), "attn_norm": (0, (256,)),
+    "ffn_norm": (0, (256,)),
+}  # fmt: skip
+GGUF_TENSORS = {
+    "token_embd.weight": (14, (512, 256)), "output.weight": (14, (512, 256)), "output_norm.weight": (0, (256,)),
+    **{f"blk.{n}.{name}.weight": tensor for n in range(2) for name, tensor in _LAYER.items()},
+}  # fmt: skip
+GGUF_TOTAL = 1_443_072
+GGUF_BYTES = 851_968 * 144 // 256 + 589_824 * 210 // 256 + 1_280 * 4
+"""By hand: Q4_K, Q6_K and F32; gguf-py's writer makes the same file of 968,192 bytes of tensors."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from cardscope.checkpoint.contents import Contents
+from cardscope.checkpoint.gguf_files import Quant, pick, quants
 from cardscope.errors import CardscopeError
 from cardscope.model import RawConfig
 from cardscope.parts import Spec
@@ -17,6 +19,8 @@ class Look(NamedTuple):
     contents: Contents | None = None
     reason: str | None = None
     error: CardscopeError | None = None
+    others: tuple[Quant, ...] = ()
+    """GGUF models beside the one that was read, by their files' sizes."""
 
 
 def look(
@@ -44,17 +48,51 @@ def look(
 
 def _read(raw: RawConfig, spec: Spec | None, token: str | bool | None, *, refresh: bool) -> Look:
     tied, layers = _tied(raw.data, spec), _layers(raw.data, spec)
+    if raw.folder is not None and raw.weights and raw.weights.lower().endswith(".gguf"):
+        return _gguf(Path(raw.folder), raw.weights, tied)
     if raw.folder is not None and (raw.weights or raw.where.endswith("config.json") or raw.source == "cache"):
         from cardscope.checkpoint import local
 
         found = local.read(raw.folder, raw.data, only=raw.weights, tied=tied, num_layers=layers)
-        return Look(found, None if found else "no safetensors lie beside the config")
+        chosen = pick(quants(raw.files)) if found is None else None
+        if chosen is not None:
+            return _gguf(Path(raw.folder), chosen.files[0], tied)
+        return Look(found, None if found else "no safetensors lie beside the config", others=_quants(raw.files))
     if raw.source == "hub" and raw.hub is not None:
-        from cardscope.checkpoint import remote
-
-        found = remote.read(raw, token=token, tied=tied, num_layers=layers, refresh=refresh)
-        return Look(found, None if found else "the repository holds no safetensors that belong together")
+        return _hub(raw, token, tied, layers, refresh=refresh)
     return Look(reason="nothing stored was looked at")
+
+
+def _hub(raw: RawConfig, token: str | bool | None, tied: bool | None, layers: int | None, *, refresh: bool) -> Look:
+    from cardscope.checkpoint import remote
+
+    files = raw.hub.files if raw.hub else ()
+    found = None if raw.weights else remote.read(raw, token=token, tied=tied, num_layers=layers, refresh=refresh)
+    chosen = pick(quants(files)) if found is None else None
+    if chosen is None:
+        reason = None if found else "the repository holds no safetensors that belong together"
+        return Look(found, reason, others=_quants(files))
+    from cardscope.checkpoint import gguf, gguf_remote
+    from cardscope.source import hub
+    from cardscope.source.transfer import Patience
+
+    wait = hub.default_patience()
+    client = hub.connect(token, Patience(wait.first, max(60.0, wait.total)))
+    tables = gguf_remote.tables(client, raw.id, raw.revision or raw.asked, chosen.files)
+    return Look(gguf.contents(tables, tied=tied), others=_quants(files, chosen))
+
+
+def _quants(files: Iterable[tuple[str, int | None]], read: Quant | None = None) -> tuple[Quant, ...]:
+    return tuple(quant for quant in quants(files) if read is None or quant.files != read.files)
+
+
+def _gguf(folder: Path, name: str, tied: bool | None) -> Look:
+    from cardscope.checkpoint import gguf, gguf_files
+    from cardscope.source import local
+
+    files = gguf_files.siblings(folder, name)
+    others = [q for q in quants(local.weights(folder)) if name not in q.files]
+    return Look(gguf.contents(gguf_files.tables(folder, files), tied=tied), others=tuple(others))
 
 
 def _tied(config: Mapping[str, object], spec: Spec | None) -> bool | None:

@@ -9,7 +9,9 @@ from typing import Final, NamedTuple
 from cardscope.checkpoint.header import Stored
 from cardscope.checkpoint.piece import Piece
 
-_LAYER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?|decoder_layers|encoder_layers|resblocks|groups)\.(\d{1,6})(?:\.|$)")
+_LAYER = re.compile(
+    r"(?:^|\.)(?:layers?|h|blk|blocks?|decoder_layers|encoder_layers|resblocks|groups)\.(\d{1,6})(?:\.|$)"
+)
 _EXPERT = re.compile(r"\.experts?\.(\d{1,6})\.")
 _BUFFERS = re.compile(
     r"(?:^|\.)(?:masked_bias|inv_freq|position_ids|token_type_ids|e_score_correction_bias|expert_bias|"
@@ -82,7 +84,7 @@ _HEADS: Final = ("lm_head.weight", "embed_out.weight", "lm_head.decoder.weight",
                  "generator_lm_head.weight", "lm_loss.weight", "vocab_projector.weight")  # fmt: skip
 _TABLES: Final = ("embed_tokens.weight", "wte.weight", "word_embeddings.weight", "embed_in.weight", "shared.weight",
                   "tok_embeddings.weight", "embeddings.weight", "word_embedding.weight",
-                  "word_embeddings_layer.weight")  # fmt: skip
+                  "word_embeddings_layer.weight", "token_embd.weight")  # fmt: skip
 
 
 def is_head(name: str) -> bool:
@@ -117,15 +119,20 @@ _COMPONENTS: Final = (
     ("vision", re.compile(r"(?:^|[._])(?:vision|visual|vit|image|vpm|sam_model|clip)")),
     ("audio", re.compile(r"(?:^|[._])(?:audio|speech|wav|codec|talker|token2wav)")),
     ("projector", re.compile(r"projector|connector|merger|multi_modal|resampler|mm_proj|aligner")),
-    ("router", re.compile(r"router|mlp\.gate\.|block_sparse_moe\.gate\.|moe\.gate\.|ffn\.gate\.|shared_expert_gate")),
+    (
+        "router",
+        re.compile(
+            r"router|ffn_gate_inp|mlp\.gate\.|block_sparse_moe\.gate\.|moe\.gate\.|ffn\.gate\.|shared_expert_gate"
+        ),
+    ),
     ("position", re.compile(r"wpe|position_embedding|embed_positions|pos_embed|positional_embedding")),
     ("head", re.compile(r"lm_head|embed_out|^output\.weight|predictions\.|classifier|^score\.|qa_outputs|lm_loss")),
     ("norm", re.compile(r"norm|ln_|layernorm|layer_norm|(?:^|\.)ln\d?\.", re.IGNORECASE)),
-    ("experts", re.compile(r"expert")),
+    ("experts", re.compile(r"expert|_exps|_shexp")),
     ("mixer", re.compile(r"mamba|linear_attn|mixer|ssm|short_conv|(?:^|\.)conv\.|time_mix|rglru|recurrent")),
     ("attention", re.compile(r"attn|attention|q_proj|k_proj|v_proj|o_proj|query_key_value|qkv")),
     ("mlp", re.compile(r"mlp|feed_forward|ffn|(?:^|\.)fc\d|c_fc|dense|gate_proj|up_proj|down_proj|intermediate")),
-    ("embedding", re.compile(r"embed|wte|word_emb|shared\.weight|tok_emb")),
+    ("embedding", re.compile(r"embed|token_embd|wte|word_emb|shared\.weight|tok_emb")),
 )
 
 

@@ -15,7 +15,8 @@ COMMANDS: Final = {
 }
 """Command → what it does; the module `cardscope.cli.<command>` holds a click command named `command`."""
 
-EPILOG = """MODEL is a Hub id or URL, a folder, a config.json, - for standard input, or nanochat:d20.
+EPILOG = """MODEL is a Hub id or URL, a folder, a config.json, a .safetensors or .gguf file,
+- for standard input, or nanochat:d20.
 MODEL@revision and MODEL,key=value work everywhere.
 
 \b

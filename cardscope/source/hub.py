@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,11 +73,39 @@ def load(
     """
     client = connect(token, patience)
     facts = ask(client, name, revision)
+    if facts.files and "config.json" not in dict(facts.files):
+        return _without_config(client, name, revision, facts)
     data = None if refresh or facts.commit is None else cache.read_commit(name, facts.commit)
     if data is None:
         data = _fetch(client, name, revision, facts)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return RawConfig(data=data, id=name, source="hub", revision=facts.commit, fetched=now, hub=facts, asked=revision)
+
+
+def _without_config(client: Client, name: str, revision: str | None, facts: HubFacts) -> RawConfig:
+    """A repository of GGUF files: its config is what their metadata say. Raises NotFound for any other."""
+    from cardscope.checkpoint.gguf_files import pick, quants
+
+    chosen = pick(quants(facts.files))
+    if chosen is None:
+        from cardscope.source import huberrors
+
+        huberrors.no_config(name, facts)
+    from cardscope.checkpoint import gguf_config, gguf_remote
+
+    patient = replace(client, patience=Patience(client.patience.first, max(60.0, client.patience.total)))
+    tables = gguf_remote.tables(patient, name, facts.commit or revision, chosen.files)
+    return RawConfig(
+        data=gguf_config.config(next(iter(tables.values()))),
+        id=name,
+        source="hub",
+        revision=facts.commit,
+        fetched=datetime.now(UTC).isoformat(timespec="seconds"),
+        where=chosen.files[0],
+        hub=facts,
+        asked=revision,
+        weights=chosen.files[0],
+    )
 
 
 def connect(token: str | bool | None = None, patience: Patience | None = None) -> Client:
@@ -159,10 +187,6 @@ def _fetch(client: Client, name: str, revision: str | None, facts: HubFacts) -> 
     """Download config.json at the commit, keep it in the cache, and parse it."""
     where = f"the config.json of {name}"
     sizes = dict(facts.files)
-    if sizes and "config.json" not in sizes:
-        from cardscope.source import huberrors
-
-        huberrors.no_config(name, facts)
     announced = sizes.get("config.json")
     if announced is not None and announced > strictjson.MAX_CONFIG:
         strictjson.too_large(where, announced, strictjson.MAX_CONFIG)

@@ -67,7 +67,7 @@ def no_config(name: str, facts: HubFacts) -> NoReturn:
     elif "model_index.json" in names:
         what, hint = "it is a diffusers pipeline", "cardscope reads transformers models"
     elif any(n.endswith(".gguf") for n in names):
-        what, hint = "it holds GGUF files, which are not read yet", there
+        what, hint = "its GGUF files are no model of their own", there
     elif any(n.startswith("meta_") and n.endswith(".json") for n in names):
         what, hint = "it is a native nanochat checkpoint", "nanochat:dN counts the original release at a depth"
     elif "params.json" in names:

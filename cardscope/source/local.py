@@ -28,7 +28,12 @@ def load(target: str) -> RawConfig:
     if _is_folder(path, target):
         folder, file, where = path, path / "config.json", f"{target.rstrip('/')}/config.json"
         if not os.path.lexists(file):
-            _no_config(folder, target)
+            from cardscope.checkpoint.gguf_files import pick, quants
+
+            chosen = pick(quants(weights(folder)))
+            if chosen is None:
+                _no_config(folder, target)
+            file = folder / chosen.files[0]
     else:
         folder, file, where = path.parent, path, target
     if file.name.lower().endswith(WEIGHT_FILES):
@@ -142,7 +147,13 @@ def _weights_file(path: Path, target: str) -> RawConfig:
     beside = path.with_name("config.json")
     data: dict[str, object] = {}
     where = target
-    if beside.is_file() and path.suffix.lower() == ".safetensors":
+    if path.suffix.lower() == ".gguf":
+        from cardscope.checkpoint import gguf_config, gguf_files
+
+        data = gguf_config.config(
+            gguf_files.tables(path.parent, gguf_files.siblings(path.parent, path.name)[:1]).popitem()[1]
+        )
+    elif beside.is_file():
         where = str(beside)
         data = strictjson.load(read(beside, where), where)
     return RawConfig(

@@ -14,6 +14,7 @@ CONFIG = json.dumps(w.LLAMA).encode()
 SHARDED, GROWN = w.repository(w.llama(), 3)
 SINGLE, LENGTH = w.stub(w.llama())
 LONG, LONG_LENGTH = w.stub({**w.llama(), **{f"padding.{'x' * 90}.{n}.weight": ("BF16", (1,)) for n in range(700)}})
+GGUF = w.gguf(w.GGUF_TENSORS, **w.GGUF_VALUES)
 INDEX = "model.safetensors.index.json"
 
 
@@ -28,6 +29,9 @@ def repos():
         "org/cut": Repo({"config.json": CONFIG, "model.safetensors": SINGLE[:50]}),
         "org/lost": Repo(lost, grown=GROWN, metadata=False),
         "org/busy": Repo({"config.json": CONFIG, "model.safetensors": SINGLE}, file_fault="503"),
+        "org/gguf": Repo(
+            {"m-Q2_K.gguf": b"x" * 70, "m-Q4_K_M.gguf": GGUF}, grown={"m-Q4_K_M.gguf": len(GGUF) + 5_000_000}
+        ),
         "org/wrong-total": Repo(sharded, grown=GROWN, safetensors={"parameters": {"BF16": 5}, "total": 5}),
     }
 
@@ -119,3 +123,11 @@ def test_headers_left_unread_cost_no_request(hub):
     report = inspect("org/sharded", headers=False)
     assert report.headline.witness == "analytic"
     assert len(hub.requests) == 2
+
+
+def test_a_repository_of_gguf_files_reads_one_table_and_lists_the_rest(hub):
+    report = inspect("org/gguf")
+    assert (report.headline.total, report.headline.dtype) == (w.GGUF_TOTAL, "Q4_K_M")
+    stored = [(row.precision, row.bytes) for row in report.weights if row.basis == "stored"]
+    assert stored == [("Q4_K_M", w.GGUF_BYTES), ("Q2_K", 70)]
+    assert [r.headers.get("range") for r in hub.requests] == [None, "bytes=0-999999"]

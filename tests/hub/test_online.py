@@ -191,7 +191,7 @@ def test_a_token_that_cannot_be_sent_is_not_shown():
         ("org/private", NotFound, "has no model org/private", "hf auth login"),
         ("meta-lama/Meta-Llama-3-8B", NotFound, "has no model", "did you mean meta-llama/Meta-Llama-3-8B"),
         ("org/ok@nope", NotFound, "org/ok has no revision nope", "leave it out for main"),
-        ("org/gguf", NotFound, "GGUF files, which are not read yet", "its base model: org/ok"),
+        ("org/gguf", NotAConfig, "ends inside its table", "truncated"),
         ("org/adapter", NotFound, "it is an adapter", "its base model: org/ok"),
         ("org/pipeline", NotFound, "diffusers pipeline", "transformers"),
         ("org/native", NotFound, "native nanochat checkpoint", "nanochat:dN"),
