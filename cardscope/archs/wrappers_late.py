@@ -12,6 +12,7 @@ from cardscope.archs._compose import (
     ties,
     tower,
     two_layers,
+    unknown_word,
     width_of,
     wrap,
 )
@@ -21,7 +22,7 @@ from cardscope.archs.gated import by_window, llama
 from cardscope.archs.towers import cubes, glm_vision, normed, plain, qwen3_vision, seeing
 from cardscope.errors import BadField
 from cardscope.fields import Fields
-from cardscope.parts import LAYER, Bag, Part, Spec, Table, Tensor, Tower, linear, norm, project
+from cardscope.parts import LAYER, RMS, Bag, Part, Spec, Table, Tensor, Tower, linear, norm, project
 
 
 @arch("emu3_text_model")
@@ -75,8 +76,10 @@ def minimax_m3_vl(c: Fields) -> Spec:
 @arch("glm46v")
 def glm46v(c: Fields) -> Spec:
     """GLM-4.6V: GLM-4.5V's image tower before GLM-4.1V's or GLM-4.5V's language model."""
-    text = part(c, "text_config")
-    return wrap(c, text, *glm_vision(sight(c)), tied=ties(c, text, asks=True), ending=class_of(c))
+    text, seen = part(c, "text_config"), sight(c)
+    if not seen.model_type.startswith("glm4v"):
+        raise unknown_word(c, "vision_config.model_type", seen.model_type)
+    return wrap(c, text, *glm_vision(seen), tied=ties(c, text, asks=True), ending=class_of(c))
 
 
 @arch("cohere2_vision")
@@ -156,3 +159,25 @@ def muse_glimmer(c: Fields) -> Spec:
     adapter = two_layers(c, c.int("out_hidden_size"), inner, inner, bias=False, act="projector_hidden_act")
     between = bridge(*adapter, project("projector", width_of(text), inner, "projector"))
     return wrap(c, text, eyes, between, tied=ties(c, text), ending=class_of(c))
+
+
+# -- readers -----------------------------------------------------------------------------------------------
+
+
+@arch("lighton_ocr")
+def lighton_ocr(c: Fields) -> Spec:
+    """LightOnOCR (LightOnOcrModel): Pixtral's image tower, neighbours merged into one patch, Qwen3."""
+    text, seen = part(c, "text_config"), part(c, "vision_config")
+    size, out = width_of(seen), width_of(text)
+    merge = project("patch_merger", size, size * c.int("spatial_merge_size") ** 2, "projector")
+    between = bridge(RMS.sized(size).named("projector_norm"), merge, *two_layers(c, size, out, out, bias=False))
+    return wrap(c, text, *tower(seen), between, tied=ties(c, text), ending=class_of(c))
+
+
+@arch("deepseek_vl")
+def deepseek_vl(c: Fields) -> Spec:
+    """DeepSeek-VL (arXiv:2403.05525): SigLIP and two projections before a Llama."""
+    text, seen = part(c, "text_config"), part(c, "vision_config")
+    between = bridge(*two_layers(c, width_of(seen), width_of(text), width_of(text)))
+    c.touch("num_image_tokens")
+    return wrap(c, text, *tower(seen), between, tied=ties(c, text), ending=class_of(c))
