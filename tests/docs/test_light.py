@@ -62,7 +62,9 @@ def test_a_dict_touches_neither_network_nor_disk(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["LLAMA3_8B", "DEEPSEEK_V3", "GEMMA3_27B", "JAMBA_MINI"])
 def test_a_dict_imports_nothing_heavy(name, tmp_path):
-    assert [module for module in HEAVY if module in watched(getattr(facts, name), tmp_path)["modules"]] == []
+    modules = set(watched(getattr(facts, name), tmp_path)["modules"])
+    assert "cardscope.assemble" in modules
+    assert modules & set(HEAVY) == set()
 
 
 def loaded(*words: str, cwd: Path) -> set[str]:

@@ -19,7 +19,7 @@ DEEPSEEK_V2 = {"model_type": "deepseek_v2", "torch_dtype": "bfloat16"}
 DISTILBERT = {"model_type": "distilbert", "torch_dtype": "float32"}
 LONGCAT = {"model_type": "longcat_flash", "torch_dtype": "bfloat16"}
 T5 = {"model_type": "t5", "torch_dtype": "float32", "architectures": ["T5ForConditionalGeneration"]}
-MIMO = {"model_type": "mimo_v2_flash", "torch_dtype": "bfloat16"}
+HUNYUAN = {"model_type": "hy_v4", "torch_dtype": "bfloat16"}
 
 
 def findings(config: Config, **rest: Any) -> tuple[Finding, ...]:
@@ -54,6 +54,8 @@ PAIRS: dict[str, tuple[Config, Config]] = {
         {**LLAMA, "architectures": ["MedusaLlamaForCausalLM"]},
         {**LLAMA, "architectures": ["LlamaForCausalLM"]},
     ),
+    "CS120": ({**HUNYUAN, "num_nextn_predict_layers": 1}, {**HUNYUAN, "num_nextn_predict_layers": 0}),
+    "CS121": ({**LLAMA, "model_type": "Yi"}, LLAMA),
 }
 """Code → (a config that has it, a config that has not)."""
 
