@@ -313,7 +313,8 @@ def _findings(
         message = f"transformers has no class for {identity.model_type}: declared from published totals alone"
         found.append(finding("CS121", message, f"{where}:model_type"))
     if identity.inferred:
-        message = f"no model_type; {identity.model_type} follows from {identity.architectures[0]}"
+        stated = f"model_type says {identity.stated}" if identity.stated else "no model_type"
+        message = f"{stated}; {identity.model_type} follows from {identity.architectures[0]}"
         found.append(finding("CS113", message, f"{where}:architectures"))
     if identity.foreign:
         message = f"transformers has no class {identity.architectures[0]}; what it may add is not counted"

@@ -14,7 +14,7 @@ RULES: Final[Mapping[str, tuple[Severity, str]]] = {
     "CS110": ("warning", "a key that may shape tensors was read by nobody"),
     "CS111": ("warning", "a default changed between transformers versions and the config leaves the key out"),
     "CS112": ("info", "the config names remote code"),
-    "CS113": ("info", "the model type was inferred from the class name"),
+    "CS113": ("info", "the model type follows from the class name, not from model_type"),
     "CS114": ("info", "the config states no dtype"),
     "CS115": ("warning", "two spellings of one key disagree"),
     "CS116": ("info", "no class is named and the type has no causal-LM class: the base model is counted"),

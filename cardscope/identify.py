@@ -12,11 +12,13 @@ TEXT_KEYS: Final = ("text_config", "llm_config", "language_config", "language_mo
 
 
 class Identity(NamedTuple):
-    """The model type, whether it had to be inferred, and the class names the config gives."""
+    """The model type, whether it follows from the class instead of `model_type`, and the class names given."""
 
     model_type: str | None
     inferred: bool
     architectures: tuple[str, ...]
+    stated: str | None = None
+    """What `model_type` says."""
 
     @property
     def foreign(self) -> bool:
@@ -31,16 +33,21 @@ class Identity(NamedTuple):
 
 
 def identify(config: Mapping[str, object]) -> Identity:
-    """Type by `model_type`, else by the first class in `architectures` that transformers maps to a type."""
-    from cardscope.harvest import type_of_class
+    """Type by `model_type`, unless the class named first is another type's: then by the class, as transformers does.
+
+    Without a `model_type`, the first class in `architectures` that transformers maps to a type decides.
+    """
+    from cardscope.harvest import declared, type_of_class
 
     listed = config.get("architectures")
     names = tuple(str(name) for name in listed[:16]) if isinstance(listed, list) else ()
     named = config.get("model_type")
-    if isinstance(named, str) and named:
-        return Identity(named, inferred=False, architectures=names)
-    inferred = next((found for name in names if (found := type_of_class(name))), None)
-    return Identity(inferred, inferred=inferred is not None, architectures=names)
+    stated = named if isinstance(named, str) and named else None
+    known = declared(stated)
+    if stated is not None and (known is None or not names or names[0] in known.models.values()):
+        return Identity(stated, inferred=False, architectures=names, stated=stated)
+    found = next((found for name in names if (found := type_of_class(name))), None)
+    return Identity(found or stated, inferred=found is not None, architectures=names, stated=stated)
 
 
 def text_key(config: Mapping[str, object]) -> str | None:
