@@ -74,6 +74,7 @@ def width_of(inner: Fields) -> int:
 
 def tower(inner: Fields, component: str = "vision", *, extra: Sequence[Part] = ()) -> tuple[Tower, ...]:
     """The towers of a part's own declaration, as one component that keeps no cache of the text."""
+    inner.touch("vocab_size")
     spec = interpret(inner)
     first, *rest = spec.towers
     towers = (replace(first, parts=(*first.parts, *extra)), *rest)

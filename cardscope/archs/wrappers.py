@@ -169,6 +169,20 @@ def idefics3(c: Fields) -> Spec:
     return wrap(c, text, *tower(seen), between, tied=ties(c, text), ending=class_of(c))
 
 
+LFM2_IMAGES = (
+    "do_image_splitting",
+    "encoder_patch_size",
+    "max_image_tokens",
+    "max_tiles",
+    "min_image_tokens",
+    "min_tiles",
+    "tile_size",
+    "use_image_special_tokens",
+    "use_thumbnail",
+)
+"""How LFM2-VL's processor cuts images."""
+
+
 @arch("lfm2_vl")
 def lfm2_vl(c: Fields) -> Spec:
     """LFM2-VL: SigLIP 2, neighbours as one vector, an optional norm and two projections of a width of their own."""
@@ -177,6 +191,7 @@ def lfm2_vl(c: Fields) -> Spec:
     norm = LAYER if c.flag("projector_use_layernorm") else None
     bias = c.flag("projector_bias")
     layers = two_layers(c, wide, inner, width_of(text), bias=bias, norm=norm, act="projector_hidden_act")
+    c.touch(*LFM2_IMAGES)
     tied = c.flag("tie_embedding") if c.has("tie_embedding") else ties(c, text)
     return wrap(c, text, *tower(seen), bridge(*layers), tied=tied, ending=class_of(c))
 

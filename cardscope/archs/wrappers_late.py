@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cardscope.archs._compose import (
     FULL,
     bridge,
@@ -16,13 +18,25 @@ from cardscope.archs._compose import (
     width_of,
     wrap,
 )
-from cardscope.archs._read import attention, decoder, heads, layer_types, mlp, pick, width, zipped
+from cardscope.archs._read import (
+    act,
+    attention,
+    decoder,
+    heads,
+    layer_types,
+    mlp,
+    neutral,
+    pick,
+    unmodelled_mtp,
+    width,
+    zipped,
+)
 from cardscope.archs._registry import arch
 from cardscope.archs.gated import by_window, llama
 from cardscope.archs.towers import cubes, glm_vision, normed, plain, qwen3_vision, seeing
 from cardscope.errors import BadField
 from cardscope.fields import Fields
-from cardscope.parts import LAYER, RMS, Bag, Part, Spec, Table, Tensor, Tower, linear, norm, project
+from cardscope.parts import LAYER, RMS, Bag, Mlp, Part, Spec, Table, Tensor, Tower, linear, norm, project
 
 
 @arch("emu3_text_model")
@@ -67,8 +81,20 @@ def minimax_m3_vl(c: Fields) -> Spec:
         cubes(seen, size, bias=False, channels="num_channels"),
         LAYER.sized(size).named("pre_norm"),
     )
-    wide = out * seen.int("spatial_merge_size") ** 2
-    seen.touch("image_size")
+    step, frames = seen.int("spatial_merge_size"), seen.int("temporal_patch_size")
+    wide = out * step**2
+    merged = {
+        "image_token_compression_method": "patch_merge",
+        "spatial_merge_size": step,
+        "temporal_patch_size": frames,
+    }
+    for each in (c, seen):
+        neutral(each, img_token_compression_config=merged, multimodal_projector_bias=True, projection_dim=out)
+    neutral(text, use_gemma_norm=True, use_qk_norm=True, use_routing_bias=True, n_shared_experts=1)
+    neutral(c, num_reward_heads=0)
+    unmodelled_mtp(text, "num_mtp_modules")
+    c.touch("vision_feature_layer")
+    seen.touch("image_size", "vision_segment_max_frames")
     between = bridge(*two_layers(c, size, inner, out), *two_layers(c, wide, inner, out))
     return wrap(c, text, eyes, between, tied=ties(c, text, asks=True), ending=class_of(c, also=named))
 
@@ -181,3 +207,30 @@ def deepseek_vl(c: Fields) -> Spec:
     between = bridge(*two_layers(c, width_of(seen), width_of(text), width_of(text)))
     c.touch("num_image_tokens")
     return wrap(c, text, *tower(seen), between, tied=ties(c, text), ending=class_of(c))
+
+
+@arch("glm_ocr_text")
+def glm_ocr_text(c: Fields) -> Spec:
+    """GLM-OCR's language model: GLM-4-0414's without biases."""
+    part = attention(c, bias=False)
+    return decoder(c, zipped(c, [part] * c.layers(), [mlp(c)] * c.layers(), norms=4))
+
+
+@arch("glm_ocr")
+def glm_ocr(c: Fields) -> Spec:
+    """GLM-OCR: GLM-4.1V's plan with norms over queries and keys, and no learned positions."""
+    text, seen = part(c, "text_config"), sight(c)
+    size, out, step = width(seen), seen.int("out_hidden_size"), seen.int("spatial_merge_size")
+    bias = seen.flag("attention_bias")
+    attend = replace(plain(size, heads(seen), bias=bias, o_bias=bias), qk_norm="head")
+    layer = normed(seen, size, attend, mlp(seen, bias=bias), RMS)
+    eyes = seeing([layer] * seen.layers(), cubes(seen, size, bias=True), RMS.sized(size).named("post_norm"))
+    own = (
+        Tensor("downsample", (out, size, step, step), "projector", "other"),
+        Tensor("downsample.bias", (out,), "projector", "bias"),
+        *linear("merger.proj", out, out, "projector"),
+        *norm("merger.norm", out, bias=True),
+    )
+    wide = Mlp(out, out * seen.int("in_channels"), component="projector", extra=act(seen))
+    seen.touch("image_size")
+    return wrap(c, text, eyes, bridge(Bag(own), wide), tied=ties(c, text), ending=class_of(c))
