@@ -49,6 +49,8 @@ SPEECH: dict[str, Rule] = {
     "proj_codevector_dim": pool(*INNERS),
     "adapter_kernel_size": pool(5),
     "num_adapter_layers": pool(2),
+    "mask_time_prob": pool(0.0, 0.1),
+    "mask_feature_prob": pool(0.0, 0.2),
 }
 DEBERTA: dict[str, Rule] = {
     "max_relative_positions": pool(-1, 45, 61),
