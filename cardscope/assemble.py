@@ -198,6 +198,8 @@ def _analytic(reading: Reading, whole: Inventory | None, exact: Exact, raw: RawC
     unheld = declared(identity.model_type) is None or identity.foreign
     doubts = (reading.unread, _changed(reading.log, raw.data), raw.data.get("auto_map"), unheld, disagrees)
     confidence: Confidence = "declared-unseen" if any(doubts) else "declared"
+    if isinstance(raw.data.get("release_candidates"), list):
+        confidence = "guess"
     active = whole.active
     return Analytic(
         whole.parameters,

@@ -35,6 +35,7 @@ REMOTE = {
     "minicpm": "published total of openbmb/MiniCPM-2B",
     "minimax_m1": "index of MiniMaxAI/MiniMax-M1-80k",
     "minimax_text_01": "the same layers as MiniMax-M1",
+    "nanochat-native": "totals of nanochat's own gpt.py at every release",
     "nemotron-nas": "Hub total of nvidia/Llama-3_3-Nemotron-Super-49B-v1",
     "orion": "layout of Llama with LayerNorm; no total at hand",
     "phi-msft": "index of microsoft/phi-2's first revision",

@@ -169,7 +169,17 @@ def glm4(c: Fields) -> Spec:
     return stack(c, attention(c, qkv_bias=c.flag("attention_bias"), o_bias=False), mlp(c), norms=4)
 
 
+LATER_NANOCHAT_VOCAB = 32_768
+"""The default since 2026-01-07; the release that this class is has 65,536."""
+
+
 @arch("nanochat")
 def nanochat(c: Fields) -> Spec:
-    """Nanochat's export to transformers: norms without parameters, ReLU² MLP of two matrices."""
+    """Nanochat's export to transformers: norms without parameters, ReLU² MLP of two matrices.
+
+    The class is the original release; the script that converts later ones drops what it cannot hold.
+    """
+    if c.peek("vocab_size") == LATER_NANOCHAT_VOCAB:
+        message = "the vocabulary is that of releases since 2026-01-07: value embeddings, scalars and windows, which "
+        c.log.notice("CS131", f"{message}most of them have, are lost in this class", "vocab_size")
     return stack(c, attention(c), mlp(c, gated=False), norm=BARE)

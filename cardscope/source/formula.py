@@ -1,41 +1,30 @@
 """nanochat's own spellings: `nanochat:d20`, and the meta_*.json its training writes.
 
-Only the original release is known here (October 2025, karpathy/nanochat 3a5e0bc): width 64·depth, heads of
-128 or less, an MLP of four times the width, untied embeddings, no parameters in its norms. Transformers'
-model type `nanochat` (class NanoChatForCausalLM) is that release, so its own keys are what both produce.
+Transformers' model type `nanochat` (class NanoChatForCausalLM) is the original release (October 2025), so that
+its keys are what that release produces here; later releases keep nanochat's own keys and the name of the release.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
-from cardscope.errors import BadField, NotModelled, UsageError
+from cardscope.errors import BadField, UsageError
+from cardscope.nanochat.counts import total
+from cardscope.nanochat.epochs import BY_NAME, Epoch, Release, Sizes, release, width_and_heads
+from cardscope.nanochat.meta import fit
 
 _DEPTH = re.compile(r"d(\d{1,6})", re.IGNORECASE)
 _OPTIONS = ("vocab", "release", "kv_heads", "head_dim", "aspect_ratio")
-_RELEASES = re.compile(r"original|E\d|head|\d{4}-\d\d-\d\d")
 _META_KEYS = ("n_layer", "n_head", "n_embd", "vocab_size")
-
-
-@dataclass(frozen=True, slots=True)
-class Dims:
-    """The sizes that make a nanochat model; counts, and widths in elements."""
-
-    depth: int
-    width: int
-    heads: int
-    kv_heads: int
-    vocab: int
-    positions: int
 
 
 def config(body: str, edits: Iterable[tuple[str, str]]) -> tuple[dict[str, object], tuple[tuple[str, str], ...]]:
     """The config of `nanochat:BODY` and the edits that are not options of the formula.
 
-    Raises UsageError for a word that is no depth, an option that is no number, a release that is not modelled
-    yet, or a depth whose width its heads do not divide.
+    The original release gives the keys of transformers' class, which is that release; later ones nanochat's own.
+    Raises UsageError for a word that is no depth, an option that is no number, a word that is no release, or a
+    depth whose width its heads do not divide.
     """
     edits = tuple(edits)
     found = _DEPTH.fullmatch(body)
@@ -46,42 +35,43 @@ def config(body: str, edits: Iterable[tuple[str, str]]) -> tuple[dict[str, objec
             hint="write nanochat:d20; the number is the count of layers",
         )
     options = {key: value for key, value in edits if key in _OPTIONS}
-    _check_release(options.get("release", "original"))
-    dims = original(
-        depth,
-        vocab=_number(options, "vocab", 65_536),
-        kv_heads=_number(options, "kv_heads", None),
-        head_dim=_number(options, "head_dim", 128) or 128,
-        aspect_ratio=_number(options, "aspect_ratio", 64) or 64,
-    )
-    return native(dims), tuple((k, v) for k, v in edits if k not in _OPTIONS)
+    chosen = release(options.get("release", "original"))
+    sizes = _sizes(depth, chosen, options)
+    rest = tuple((k, v) for k, v in edits if k not in _OPTIONS)
+    return (native(sizes) if chosen.epoch.name == "E0" else own(sizes, chosen.epoch)), rest
 
 
-def original(
-    depth: int, *, vocab: int | None, kv_heads: int | None, head_dim: int = 128, aspect_ratio: int = 64
-) -> Dims:
-    """Depth → sizes as scripts/base_train.py of the original release does: H = max(1, ceil(D / 128)).
-
-    Raises UsageError when the heads do not divide the width, as the script itself asserts.
-    """
-    width = aspect_ratio * depth
-    heads = max(1, -(-width // head_dim))
-    if width % heads:
-        near = next(d for d in range(depth + 1, depth + 2 * head_dim) if aspect_ratio * d % head_dim == 0)
-        raise UsageError(
-            f"nanochat:d{depth} is {width:,} wide, which {heads} heads do not divide",
-            hint=f"the original release refuses this depth; nanochat:d{near} is the next that it builds",
-        )
-    kv = heads if kv_heads is None else kv_heads
+def _sizes(depth: int, chosen: Release, options: Mapping[str, str]) -> Sizes:
+    """Depth and options → sizes, by the rule of the release."""
+    head_dim = _number(options, "head_dim", 128) or 128
+    width, heads = width_and_heads(depth, chosen.rule, head_dim, _number(options, "aspect_ratio", 64) or 64)
+    kv = _number(options, "kv_heads", None) or heads
     if heads % kv:
         raise UsageError(
             f"kv_heads={kv} does not divide the {heads} heads of nanochat:d{depth}",
             hint=f"leave kv_heads out for {heads}, or give a divisor",
         )
-    return Dims(depth, width, heads, kv, vocab or 65_536, 2048)
+    window = "SSSL" if chosen.epoch.short_window else ""
+    return Sizes(depth, width, heads, kv, _number(options, "vocab", None) or chosen.vocab, window=window)
 
 
-def native(dims: Dims) -> dict[str, object]:
+def own(sizes: Sizes, epoch: Epoch) -> dict[str, object]:
+    """The model_config a meta_*.json of this release holds, and the release's name."""
+    found: dict[str, object] = {
+        "model_type": "nanochat-native",
+        "release": epoch.name,
+        "sequence_len": sizes.positions,
+        "vocab_size": sizes.vocab,
+        "n_layer": sizes.depth,
+        "n_head": sizes.heads,
+        "n_kv_head": sizes.kv_heads,
+        "n_embd": sizes.width,
+        "dtype": "bfloat16",
+    }
+    return found | ({"window_pattern": sizes.window} if epoch.short_window else {})
+
+
+def native(dims: Sizes) -> dict[str, object]:
     """The config.json transformers would write for these sizes (NanoChatConfig's own keys)."""
     return {
         "architectures": ["NanoChatForCausalLM"],
@@ -110,31 +100,44 @@ def is_native_meta(data: Mapping[str, object]) -> bool:
 
 
 def from_meta(data: Mapping[str, object], where: str) -> dict[str, object]:
-    """The config of a native meta that is surely of the original release.
+    """The config of a native meta: of the release its keys date it to, or the likeliest of several.
 
-    A base meta of it has `user_config` without `scalar_lr` and `window_pattern`, which later releases write;
-    their vocabulary is padded to 64, which a multiple of 64 leaves alone. Raises NotModelled for any other.
+    Where the releases that fit differ in size, the config carries them with the range of their totals and the
+    reasons. Raises BadField for sizes no model has.
     """
-    inner, user = data["model_config"], data.get("user_config")
+    inner = data["model_config"]
     assert isinstance(inner, Mapping)  # noqa: S101 - is_native_meta has looked
-    sure = isinstance(user, Mapping) and "depth" in user and "scalar_lr" not in user and "window_pattern" not in user
-    vocab = _positive(inner, "vocab_size")
-    if not sure or "window_pattern" in inner or vocab % 64:
-        raise NotModelled(
-            f"{where} is a nanochat meta not surely of the original release; later ones are not modelled yet",
-            hint="nanochat:dN,vocab=V counts the original release at that depth",
-        )
-    kv = _positive(inner, "n_kv_head") if "n_kv_head" in inner else _positive(inner, "n_head")
+    return of_keys(inner, data, where)
+
+
+def is_own_config(data: Mapping[str, object]) -> bool:
+    """Whether a config.json says nanochat but holds nanochat's own keys, which transformers' class does not read."""
+    return data.get("model_type") == "nanochat" and all(k in data for k in _META_KEYS)
+
+
+def of_keys(inner: Mapping[str, object], meta: Mapping[str, object], where: str) -> dict[str, object]:
+    """Sizes in nanochat's own keys, with what dates them, as a config; `where` is named in errors."""
+    del where
+    known = fit(inner, meta)
+    sizes = _read_sizes(inner)
+    if set(known.candidates) <= {"E0", "E1"} and sizes.vocab % 64 == 0:
+        return native(sizes)
+    found = own(sizes, BY_NAME[known.best])
+    if "window_pattern" in found:
+        pattern = inner.get("window_pattern")
+        found["window_pattern"] = pattern if isinstance(pattern, str) else "L"
+    totals = [total(BY_NAME[name], sizes) for name in known.candidates]
+    if min(totals) < max(totals):
+        found |= {"release_candidates": list(known.candidates), "release_reasons": list(known.reasons)}
+    return found
+
+
+def _read_sizes(inner: Mapping[str, object]) -> Sizes:
+    heads = _positive(inner, "n_head")
+    kv = _positive(inner, "n_kv_head") if "n_kv_head" in inner else heads
     positions = _positive(inner, "sequence_len") if "sequence_len" in inner else 2048
-    return native(
-        Dims(
-            _positive(inner, "n_layer"),
-            _positive(inner, "n_embd"),
-            _positive(inner, "n_head"),
-            kv,
-            vocab,
-            positions,
-        )
+    return Sizes(
+        _positive(inner, "n_layer"), _positive(inner, "n_embd"), heads, kv, _positive(inner, "vocab_size"), positions
     )
 
 
@@ -143,19 +146,6 @@ def _positive(inner: Mapping[str, object], key: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise BadField(f"model_config.{key}", value, "a positive whole number")
     return value
-
-
-def _check_release(release: str) -> None:
-    if not _RELEASES.fullmatch(release):
-        raise UsageError(
-            f"release={release[:40]} names no release",
-            hint="release=original, E0 to E9, head, or a date such as 2026-01-18",
-        )
-    if release not in ("original", "E0"):
-        raise UsageError(
-            f"nanochat's release {release} is not modelled yet: it adds value embeddings, gates or windows",
-            hint="release=original is modelled",
-        )
 
 
 def _number(options: Mapping[str, str], key: str, default: int | None) -> int | None:

@@ -34,8 +34,7 @@ def resolve(
 
     A Hub id is asked of the Hub; when the Hub is out of reach, the cache and then the bundled catalogue stand
     in, and a gated repository is answered by the catalogue; a note says so. Offline, the cache comes first.
-    Safe to call from several threads. Raises the SourceError family, UsageError, and NotModelled for a
-    nanochat meta of a later release.
+    Safe to call from several threads. Raises the SourceError family and UsageError.
     """
     edits = tuple(words.edit(s) if isinstance(s, str) else s for s in sets)
     if isinstance(word, Mapping):
@@ -93,6 +92,7 @@ def _may_be_hub(word: str) -> bool:
 def _finish(found: RawConfig, edits: tuple[tuple[str, str], ...]) -> RawConfig:
     if found.weights is None or found.data:
         shape.check(found.data, found.where)
+    found = _own_nanochat(found)
     if not edits:
         return found
     from cardscope.source import whatif
@@ -101,8 +101,25 @@ def _finish(found: RawConfig, edits: tuple[tuple[str, str], ...]) -> RawConfig:
     return replace(found, data=data, changes=changes)
 
 
+def _own_nanochat(found: RawConfig) -> RawConfig:
+    """A config.json of type nanochat in nanochat's own keys, of which transformers would build its default sizes."""
+    if found.data.get("model_type") != "nanochat":
+        return found
+    from cardscope.source import formula
+
+    if not formula.is_own_config(found.data):
+        return found
+    note = "nanochat's own keys: transformers' class does not read them and would build its default sizes"
+    return replace(found, data=formula.of_keys(found.data, {}, found.where), notes=(*found.notes, note))
+
+
 def _aliases(model_type: str) -> Mapping[str, str]:
     from cardscope import harvest
+
+    if model_type == "nanochat-native":
+        from cardscope.archs.nanochat import KEYS
+
+        return KEYS
 
     found = harvest.declared(model_type)
     return found.aliases if found else {}

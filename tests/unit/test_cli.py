@@ -299,7 +299,7 @@ def test_a_file_of_two_hundred_megabytes_is_refused_unread(cardscope, tmp_path):
         (("gpt2,n_layer",), "names no model"),
         (("https://example.org/gpt2",), "not an address of the Hub"),
         (("nanochat:twenty",), "names no depth"),
-        (("nanochat:d20,release=E5",), "not modelled yet"),
+        (("nanochat:d20,release=E12",), "names no release"),
         (("gpt2", "--set", "n_layer"), "KEY=VALUE"),
         (("gpt2", "--offline", "--refresh"), "offline"),
         (("gpt2", "--offline", "--set", "n_layer=abc"), "n_layer is 'abc'"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cardscope.errors import NotModelled, UsageError
+from cardscope.errors import UsageError
 from cardscope.source import formula
 
 META = {
@@ -58,12 +58,6 @@ def test_options_shape_the_config_and_other_keys_are_left_as_edits():
     assert rest == (("num_hidden_layers", "3"),)
 
 
-@pytest.mark.parametrize("release", ["E1", "E8", "head", "2026-01-18"])
-def test_later_releases_say_that_they_are_not_modelled_yet(release):
-    with pytest.raises(UsageError, match=f"{release} is not modelled yet"):
-        formula.config("d20", [("release", release)])
-
-
 @pytest.mark.parametrize(
     ("body", "edits"),
     [("20", []), ("d0", []), ("d-1", []), ("", []), ("d1e9", []), ("d20", [("vocab", "0")]), ("d20", [("vocab", "x")]),
@@ -78,18 +72,3 @@ def test_formulas_that_mean_nothing_are_refused(body, edits):
 def test_a_meta_of_the_original_release_gives_its_config():
     assert formula.is_native_meta(META)
     assert formula.from_meta(META, "meta_021400.json") == formula.config("d20", [])[0]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"user_config": {"depth": 20, "scalar_lr": 0.5}},
-        {"user_config": {"depth": 20, "window_pattern": "SSSL"}},
-        {"user_config": {}},
-        {"model_config": {**META["model_config"], "window_pattern": "SSSL"}},
-        {"model_config": {**META["model_config"], "vocab_size": 50257}},
-    ],
-)
-def test_a_meta_that_may_be_of_a_later_release_is_not_guessed_at(change):
-    with pytest.raises(NotModelled, match="not surely of the original release"):
-        formula.from_meta(META | change, "meta.json")

@@ -1,0 +1,1 @@
+"""nanochat release by release: sizes from depth, counts in closed form, FLOPs, optimizer groups, native metas."""
