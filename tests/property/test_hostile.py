@@ -83,7 +83,7 @@ def spoiled(draw) -> Config:
     return {**config, **draw(st.dictionaries(st.sampled_from(keys), JSON, min_size=1, max_size=3))}
 
 
-@settings(max_examples=4 * settings().max_examples)
+@settings(max_examples=2 * settings().max_examples)
 @given(spoiled())
 def test_hostile_configs_give_a_report_or_one_plain_error(config):
     report = read(config)
