@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
 from cardscope.checkpoint.formats import settings_of, unpack
 from cardscope.checkpoint.header import Header, Stored
 from cardscope.checkpoint.index import Index
-from cardscope.checkpoint.naming import mark_duplicates, mark_mtp
+from cardscope.checkpoint.naming import mark_corrections, mark_duplicates, mark_mtp
 from cardscope.checkpoint.piece import Piece, Role
 
 
@@ -67,6 +67,17 @@ class Contents:
         return dict(counts.most_common())
 
 
+class Facts(NamedTuple):
+    """What the config decides about stored tensors: a tied head, the number of layers, correction biases."""
+
+    tied: bool | None = None
+    num_layers: int | None = None
+    corrections: bool = False
+
+
+NO_FACTS: Final = Facts()
+
+
 def gather(
     headers: Mapping[str, Header],
     config: Mapping[str, object],
@@ -74,12 +85,18 @@ def gather(
     index: Index | None = None,
     tied: bool | None = None,
     num_layers: int | None = None,
+    corrections: bool = False,
     missing: Iterable[str] = (),
     notes: Iterable[str] = (),
 ) -> Contents:
-    """Headers by file → what the checkpoint holds; `tied` and `num_layers` are the config's."""
+    """Headers by file → what the checkpoint holds.
+
+    `tied` and `num_layers` are the config's; `corrections` says that the model's class makes its routers' correction
+    biases parameters.
+    """
     kept, again = _once(headers, index)
     pieces = unpack(kept, settings_of(config))
+    pieces = mark_corrections(pieces) if corrections else pieces
     pieces = mark_duplicates(mark_mtp(pieces, num_layers), tied=tied)
     pieces += [Piece(t.name, t.shape, "duplicate", t.dtype, t.numel, t.size) for t in again]
     names = {tensor.name for tensor in kept}

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from cardscope.checkpoint import places
-from cardscope.checkpoint.contents import Contents, gather
+from cardscope.checkpoint.contents import NO_FACTS, Contents, Facts, gather
 from cardscope.checkpoint.header import PREFIX, Header, header_length, parse
 from cardscope.checkpoint.index import MAX_INDEX, Index
 from cardscope.checkpoint.index import parse as parse_index
@@ -24,8 +24,7 @@ def read(
     config: Mapping[str, object],
     *,
     only: str | None = None,
-    tied: bool | None = None,
-    num_layers: int | None = None,
+    facts: Facts = NO_FACTS,
 ) -> Contents | None:
     """What the safetensors of a folder (or its file `only`) hold; None where there are none.
 
@@ -46,7 +45,16 @@ def read(
     headers = {name: header(root / name) for name in files}
     if not headers:
         raise SourceError(f"{choice.index} names {len(missing)} shards and none is in {folder}", hint="download them")
-    return gather(headers, config, index=index, tied=tied, num_layers=num_layers, missing=missing, notes=choice.notes)
+    return gather(
+        headers,
+        config,
+        index=index,
+        tied=facts.tied,
+        num_layers=facts.num_layers,
+        corrections=facts.corrections,
+        missing=missing,
+        notes=choice.notes,
+    )
 
 
 def _names(root: Path) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from cardscope.checkpoint.contents import Contents
+from cardscope.checkpoint.contents import Contents, Facts
 from cardscope.checkpoint.gguf_files import Quant, pick, quants
 from cardscope.errors import CardscopeError
 from cardscope.model import RawConfig
@@ -47,27 +47,27 @@ def look(
 
 
 def _read(raw: RawConfig, spec: Spec | None, token: str | bool | None, *, refresh: bool) -> Look:
-    tied, layers = _tied(raw.data, spec), _layers(raw.data, spec)
+    known = facts(raw.data, spec)
     if raw.folder is not None and raw.weights and raw.weights.lower().endswith(".gguf"):
-        return _gguf(Path(raw.folder), raw.weights, tied)
+        return _gguf(Path(raw.folder), raw.weights, known)
     if raw.folder is not None and (raw.weights or raw.where.endswith("config.json") or raw.source == "cache"):
         from cardscope.checkpoint import local
 
-        found = local.read(raw.folder, raw.data, only=raw.weights, tied=tied, num_layers=layers)
+        found = local.read(raw.folder, raw.data, only=raw.weights, facts=known)
         chosen = pick(quants(raw.files)) if found is None else None
         if chosen is not None:
-            return _gguf(Path(raw.folder), chosen.files[0], tied)
+            return _gguf(Path(raw.folder), chosen.files[0], known)
         return Look(found, None if found else "no safetensors lie beside the config", others=_quants(raw.files))
     if raw.source == "hub" and raw.hub is not None:
-        return _hub(raw, token, tied, layers, refresh=refresh)
+        return _hub(raw, token, known, refresh=refresh)
     return Look(reason="nothing stored was looked at")
 
 
-def _hub(raw: RawConfig, token: str | bool | None, tied: bool | None, layers: int | None, *, refresh: bool) -> Look:
+def _hub(raw: RawConfig, token: str | bool | None, known: Facts, *, refresh: bool) -> Look:
     from cardscope.checkpoint import remote
 
     files = raw.hub.files if raw.hub else ()
-    found = None if raw.weights else remote.read(raw, token=token, tied=tied, num_layers=layers, refresh=refresh)
+    found = None if raw.weights else remote.read(raw, token=token, facts=known, refresh=refresh)
     chosen = pick(quants(files)) if found is None else None
     if chosen is None:
         reason = None if found else "the repository holds no safetensors that belong together"
@@ -79,20 +79,25 @@ def _hub(raw: RawConfig, token: str | bool | None, tied: bool | None, layers: in
     wait = hub.default_patience()
     client = hub.connect(token, Patience(wait.first, max(60.0, wait.total)))
     tables = gguf_remote.tables(client, raw.id, raw.revision or raw.asked, chosen.files)
-    return Look(gguf.contents(tables, tied=tied), others=_quants(files, chosen))
+    return Look(gguf.contents(tables, tied=known.tied), others=_quants(files, chosen))
 
 
 def _quants(files: Iterable[tuple[str, int | None]], read: Quant | None = None) -> tuple[Quant, ...]:
     return tuple(quant for quant in quants(files) if read is None or quant.files != read.files)
 
 
-def _gguf(folder: Path, name: str, tied: bool | None) -> Look:
+def facts(config: Mapping[str, object], spec: Spec | None) -> Facts:
+    """What a config, or better its declaration, decides about stored tensors."""
+    return Facts(_tied(config, spec), _layers(config, spec), _corrections(spec))
+
+
+def _gguf(folder: Path, name: str, known: Facts) -> Look:
     from cardscope.checkpoint import gguf, gguf_files
     from cardscope.source import local
 
     files = gguf_files.siblings(folder, name)
     others = [q for q in quants(local.weights(folder)) if name not in q.files]
-    return Look(gguf.contents(gguf_files.tables(folder, files), tied=tied), others=tuple(others))
+    return Look(gguf.contents(gguf_files.tables(folder, files), tied=known.tied), others=tuple(others))
 
 
 def _tied(config: Mapping[str, object], spec: Spec | None) -> bool | None:
@@ -105,6 +110,15 @@ def _tied(config: Mapping[str, object], spec: Spec | None) -> bool | None:
         if isinstance(value, bool):
             return value
     return None
+
+
+def _corrections(spec: Spec | None) -> bool:
+    """Whether the declaration counts its routers' correction biases as parameters."""
+    if spec is None:
+        return False
+    layers = dict.fromkeys(layer for tower in spec.towers for layer in tower.layers)
+    parts = dict.fromkeys(part for layer in layers for part in layer.parts)
+    return any(t.name == "router.correction" and t.kind != "buffer" for part in parts for t in part.tensors())
 
 
 def _layers(config: Mapping[str, object], spec: Spec | None) -> int | None:

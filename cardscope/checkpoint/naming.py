@@ -16,7 +16,9 @@ _EXPERT = re.compile(r"\.experts?\.(\d{1,6})\.")
 _BUFFERS = re.compile(
     r"(?:^|\.)(?:masked_bias|inv_freq|position_ids|token_type_ids|e_score_correction_bias|expert_bias|"
     r"running_mean|running_var|num_batches_tracked|relative_position_index|attn_mask|rotary_emb\.\w+|"
-    r"final_logits_bias|causal_mask|tril|mask_token_ids|embed_positions\._float_tensor|std_bias|std_scale)$"
+    r"final_logits_bias|act_fn\.(?:beta|eps)|tid2eid|layer_scalar|slope_rate|"
+    r"(?:query|key|diagonal)_decay|global_mean|global_invstd|balancing_biases|"
+    r"causal_mask|tril|mask_token_ids|embed_positions\._float_tensor|std_bias|std_scale)$"
 )
 """Buffers by the names transformers and the original repositories give them."""
 _MASK = re.compile(r"(?:^|\.)(?:attn|attention|self_attn)\.bias$")
@@ -55,13 +57,20 @@ def is_buffer(tensor: Stored) -> bool:
     return tensor.dtype == "BOOL" or (tensor.dtype in {"I64", "I32"} and len(tensor.shape) < 2)
 
 
-def mark_mtp(pieces: Sequence[Piece], num_layers: int | None, names: Sequence[str] = ()) -> list[Piece]:
+_CORRECTION = re.compile(r"(?:^|\.)(?:e_score_correction_bias|expert_bias|balancing_biases)$")
+
+
+def mark_corrections(pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces with the routers' correction biases as parameters, which some classes make them."""
+    return [p._replace(role="parameter") if _CORRECTION.search(p.name) and p.role == "buffer" else p for p in pieces]
+
+
+def mark_mtp(pieces: Sequence[Piece], num_layers: int | None) -> list[Piece]:
     """The pieces with those of extra prediction layers marked.
 
     They are named so, or numbered behind the last layer as in DeepSeek-V3; the embedding and head they
     repeat are duplicates.
     """
-    del names
     marked = []
     for piece in pieces:
         where = place(piece.name)

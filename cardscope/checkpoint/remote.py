@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cardscope.checkpoint import kept, places
-from cardscope.checkpoint.contents import Contents, gather
+from cardscope.checkpoint.contents import NO_FACTS, Contents, Facts, gather
 from cardscope.checkpoint.header import MAX_HEADER, PREFIX, check, header_length, no_duplicates, parse
 from cardscope.checkpoint.index import MAX_INDEX, Index, whole
 from cardscope.checkpoint.index import parse as parse_index
@@ -42,8 +42,7 @@ def read(
     raw: RawConfig,
     *,
     token: str | bool | None = None,
-    tied: bool | None = None,
-    num_layers: int | None = None,
+    facts: Facts = NO_FACTS,
     refresh: bool = False,
 ) -> Contents | None:
     """What the safetensors of the repository behind a config hold; None where there are none.
@@ -64,7 +63,14 @@ def read(
     shards = found.index.shards if found.index else ()
     missing += [name for name in shards if name not in headers]
     return gather(
-        headers, raw.data, index=found.index, tied=tied, num_layers=num_layers, missing=missing, notes=choice.notes
+        headers,
+        raw.data,
+        index=found.index,
+        tied=facts.tied,
+        num_layers=facts.num_layers,
+        corrections=facts.corrections,
+        missing=missing,
+        notes=choice.notes,
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from cardscope.inventory import Inventory
+from cardscope.measures import gguf_mix
 from cardscope.parts import Tensor
 
 Basis = Literal["stored", "counted", "estimated"]
@@ -14,7 +17,8 @@ Basis = Literal["stored", "counted", "estimated"]
 class Scheme(NamedTuple):
     """A precision: bits of a packed weight, what each group of weights carries beside them, and the rule in words.
 
-    `group` weights along a row share `overhead` bits; group 0 means one group for each row.
+    `group` weights along a row share `overhead` bits, `rows` rows of them where that is not 1; group 0 means one
+    group for a row.  `experts` restricts packing to routed experts where a model has any.
     """
 
     name: str
@@ -22,12 +26,17 @@ class Scheme(NamedTuple):
     group: int | None
     overhead: float
     rule: str
+    rows: int = 1
+    experts: bool = False
 
 
 SCHEMES: Final = (
     Scheme("fp32", 32, None, 0, "every weight in 4 bytes"),
     Scheme("bf16", 16, None, 0, "every weight in 2 bytes; fp16 is the same"),
     Scheme("fp8", 8, 0, 32, "linear layers in 1 byte with one fp32 scale a row; the rest in bf16"),
+    Scheme(
+        "fp8 blocks", 8, 128, 32, "linear layers in 1 byte, an fp32 scale for 128 × 128; the rest in bf16", rows=128
+    ),
     Scheme("int8", 8, 0, 16, "linear layers in 1 byte with one fp16 scale a row; the rest in bf16"),
     Scheme(
         "int4",
@@ -36,8 +45,26 @@ SCHEMES: Final = (
         20,
         "linear layers in groups of 128: 4 bits, an fp16 scale and a 4-bit zero; the rest in bf16",
     ),
+    Scheme("nf4", 4, 64, 32, "linear layers in 4 bits, an fp32 scale for each 64; the rest in bf16"),
+    Scheme(
+        "nf4 double",
+        4,
+        64,
+        8 + 32 / 256,
+        "linear layers in 4 bits, an 8-bit scale for each 64, an fp32 one for each 256 of these; the rest in bf16",
+    ),
+    Scheme("nvfp4", 4, 16, 8, "linear layers in 4 bits, an fp8 scale for each 16; the rest in bf16"),
+    Scheme(
+        "mxfp4",
+        4,
+        32,
+        8,
+        "routed experts (else linear layers) in 4 bits, an 8-bit exponent for each 32; the rest in bf16",
+        experts=True,
+    ),
 )
-"""fp8 as compressed-tensors writes it by channel; int8 as bitsandbytes LLM.int8(); int4 as AWQ and GPTQ with g128."""
+"""fp8 as compressed-tensors by channel and as DeepSeek-V3 by block, int8 as bitsandbytes LLM.int8(), int4 as AWQ and
+GPTQ with g128, nf4 as bitsandbytes (functional.py: blocks of 64, nested 256), nvfp4 as ModelOpt, mxfp4 as gpt-oss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,36 +83,56 @@ def quantizable(tensor: Tensor) -> bool:
     return tensor.kind == "linear" and tensor.component not in {"head", "router", "embedding", "position"}
 
 
-def weight_bytes(inventory: Inventory, scheme: Scheme) -> int:
-    """Bytes of the main model's parameters under a scheme."""
-    total = 0.0
+class _Fold(NamedTuple):
+    """A main model folded to what the schemes ask: numbers not packed, and rows of packed matrices by their length."""
+
+    total: int
+    packed: Mapping[tuple[bool, int], int]
+    """(whether routed experts, columns) → rows."""
+
+
+def _fold(inventory: Inventory) -> _Fold:
+    total = 0
+    packed: Counter[tuple[bool, int]] = Counter()
     for count, tensor in inventory.tensors():
         if tensor.kind == "buffer":
             continue
-        if scheme.group is None:
-            total += count * tensor.numel * scheme.bits / 8
-        elif quantizable(tensor):
-            total += count * _packed(tensor, scheme)
-        else:
-            total += count * tensor.numel * 2
-    return int(total)
+        numel = count * tensor.numel
+        total += numel
+        if quantizable(tensor) and (columns := tensor.shape[-1]):
+            packed[tensor.component == "experts", columns] += numel // columns
+    return _Fold(total, packed)
 
 
-def _packed(tensor: Tensor, scheme: Scheme) -> float:
-    columns = tensor.shape[-1]
-    rows = tensor.numel // columns if columns else 0
-    groups = rows if not scheme.group else rows * -(-columns // scheme.group)
-    return (tensor.numel * scheme.bits + groups * scheme.overhead) / 8
+def weight_bytes(inventory: Inventory, scheme: Scheme) -> int:
+    """Bytes of the main model's parameters under a scheme."""
+    return _bytes(_fold(inventory), scheme)
+
+
+def _bytes(fold: _Fold, scheme: Scheme) -> int:
+    if scheme.group is None:
+        return int(fold.total * scheme.bits / 8)
+    routed = scheme.experts and any(expert for expert, _ in fold.packed)
+    total, plain = 0.0, fold.total
+    for (expert, columns), rows in fold.packed.items():
+        if routed and not expert:
+            continue
+        plain -= rows * columns
+        groups = -(-rows // scheme.rows) * (-(-columns // scheme.group) if scheme.group else 1)
+        total += (rows * columns * scheme.bits + groups * scheme.overhead) / 8
+    return int(total) + 2 * plain
 
 
 def weight_rows(inventory: Inventory) -> tuple[WeightRow, ...]:
     """One row for each precision; fp32 and bf16 are counted, quantized ones estimated by their rule."""
-    total = inventory.parameters
+    fold = _fold(inventory)
     rows = []
     for scheme in SCHEMES:
-        size = weight_bytes(inventory, scheme)
+        size = _bytes(fold, scheme)
         basis: Basis = "counted" if scheme.group is None else "estimated"
-        rows.append(WeightRow(scheme.name, size, _bits(size, total), basis, scheme.rule))
+        rows.append(WeightRow(scheme.name, size, _bits(size, fold.total), basis, scheme.rule))
+    for name, size, rule in gguf_mix.rows(inventory):
+        rows.append(WeightRow(name, size, _bits(size, fold.total), "estimated", rule))
     return tuple(rows)
 
 

@@ -21,9 +21,13 @@ def published(config: Mapping[str, object]) -> Scheme | str | None:
     if method in {"awq", "gptq"}:
         return _grouped(found, method)
     if method == "fp8":
-        return Scheme("fp8", 8, 128 * 128, 32, "linear layers in 1 byte with one fp32 scale a block of 128 × 128")
+        rule = "linear layers in 1 byte with one fp32 scale a block of 128 × 128"
+        return Scheme("fp8", 8, 128, 32, rule, rows=128)
     if method in {"bitsandbytes", "bnb"}:
         return _bitsandbytes(found)
+    if method == "mxfp4":
+        rule = "routed experts in 4 bits with an 8-bit exponent for each 32 weights"
+        return Scheme("mxfp4", 4, 32, 8, rule, experts=True)
     return f"the bytes of quantization {method!r} are told by the checkpoint's headers, not by the config"
 
 

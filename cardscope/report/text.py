@@ -298,15 +298,15 @@ def _memory(report: Report) -> Iterator[Line]:
     row = _reference(report)
     extra = f"+ cache at {row.tokens:,}" if row else ""
     yield line()
-    yield line(Span("MEMORY", "head"), Span(f"{'bits':>23}{'weights':>14}{extra:>24}", "dim"))
+    yield line(Span("MEMORY", "head"), Span(f"{'bits':>23}{'weights':>16}{extra:>22}", "dim"))
     for item in report.weights:
         about = "~" if item.basis == "estimated" else ""
         with_cache = format_bytes(item.bytes + row.live_bytes) if row else ""
         style: Style = "strong" if item.bytes == report.headline.bytes else ""
-        cells = f"{item.bits_per_weight:>9.2f}{about + format_bytes(item.bytes):>14}{with_cache:>24}"
+        cells = f"{item.bits_per_weight:>9.2f}{about + format_bytes(item.bytes):>16}{with_cache:>22}"
         yield line(Span(f"  {item.precision:<18}{cells}", style))
     if any(item.basis == "estimated" for item in report.weights):
-        yield line(Span("  ~ by a rule (linear layers packed, embeddings, head and norms in bf16)", "dim"))
+        yield line(Span("  ~ by a rule (linear layers packed, the rest bf16; GGUF by llama.cpp's mixes)", "dim"))
 
 
 def _reference(report: Report) -> CacheRow | None:
