@@ -54,8 +54,12 @@ def samples(model_type: str, count: int) -> list[Sample]:
 
 
 def _ints(config: Mapping[str, object], prefix: str = "") -> dict[str, int]:
+    from cardscope.inert import is_inert
+
     numbers: dict[str, int] = {}
     for key, value in config.items():
+        if is_inert(key):
+            continue
         if isinstance(value, Mapping):
             numbers |= _ints(value, f"{prefix}{key}.")
         elif isinstance(value, int) and not isinstance(value, bool) and value > 1:
