@@ -38,10 +38,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": FOLDS | {"source", "report"},
     "stored": FOLDS | {"report", "checkpoint"},
     "assemble": FOLDS | {"identify", "archs", "report", "checkpoint", "stored"},
-    "api": BASE | {"assemble", "source", "exact", "checkpoint", "report"},
-    "cli": BASE | {"api", "archs", "harvest", "report", "__version__"},
+    "fit": FOLDS | {"report"},
+    "api": BASE | {"assemble", "source", "exact", "checkpoint", "report", "fit"},
+    "cli": BASE | {"api", "archs", "harvest", "report", "fit", "__version__"},
     "__main__": {"cli"},
-    "__init__": {"api", "errors", "report"},
+    "__init__": {"api", "errors", "report", "fit"},
     "data": set(),
 }
 """Module or folder of cardscope → those it may import (its own folder aside)."""
@@ -52,7 +53,9 @@ THIRD_PARTY: dict[str, set[str]] = {
     "accelerate": {"exact/build.py", "exact/trim.py"},
     "rich": {"report/lines.py"},
     "huggingface_hub": {"source/hub.py", "source/huberrors.py", "source/cache.py"},
-    "click": {"cli/__init__.py", "cli/archs.py", "cli/commands.py", "cli/options.py", "cli/report.py"},
+    "pynvml": {"fit/detect.py"},
+    "psutil": {"fit/detect.py"},
+    "click": {"cli/__init__.py", "cli/archs.py", "cli/gpus.py", "cli/commands.py", "cli/options.py", "cli/report.py"},
 }
 """Package → the files that may import it."""
 NETWORK = {"socket", "ssl", "http", "ftplib", "httpx", "httpx2", "requests", "urllib3", "aiohttp"}

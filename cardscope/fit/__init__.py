@@ -1,0 +1,1 @@
+"""Will it run: hardware, engines, and the verdict before anything is downloaded."""
