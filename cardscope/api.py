@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Model = str | PathLike[str] | Mapping[str, object]
 Choice = bool | Literal["auto"]
+Sets = Iterable[str | tuple[str, str]] | Mapping[str, object]
 
 
 def inspect(
@@ -27,7 +28,7 @@ def inspect(
     token: str | bool | None = None,
     offline: bool = False,
     refresh: bool = False,
-    sets: Iterable[str | tuple[str, str]] = (),
+    sets: Sets = (),
     context: int | None = None,
     batch: int = 1,
     kv_dtype: str | None = None,
@@ -38,11 +39,13 @@ def inspect(
     stored already agrees with the config); `headers` reads the headers of the stored tensors, beside a local config or
     on the Hub, never a tensor.  `context` adds a row to the cache table, `batch` multiplies nothing but the
     cache, `kv_dtype` is the cache's.  A dict with exact=False and headers=False touches neither network nor disk
-    beyond the package's own data.  Raises the CardscopeError family.
+    beyond the package's own data.
+    `sets` are what-ifs as `KEY=VALUE`, or as a mapping.  Raises the CardscopeError family.
     """
     from cardscope.assemble import SKIPPED, Options, assemble
     from cardscope.source import resolve
 
+    options = Options(context, batch, kv_dtype)
     # Where headers may settle the count, torch is not started before they are read.
     worker = _warm(model) if exact is True or (exact and not headers) else None
     try:
@@ -54,7 +57,7 @@ def inspect(
     finally:
         if worker is not None:
             worker.close()
-    return assemble(raw, exact=counted, stored=stored, options=Options(context, batch, kv_dtype))
+    return assemble(raw, exact=counted, stored=stored, options=options)
 
 
 def _stored(raw: RawConfig, headers: Choice, token: str | bool | None, *, refresh: bool) -> tuple[Look | None, bool]:

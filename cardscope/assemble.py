@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cardscope.archs import find, interpret
 from cardscope.checkpoint.look import Look
-from cardscope.errors import ConfigError, NotModelled
+from cardscope.errors import ConfigError, NotModelled, UsageError
 from cardscope.fields import Fields, Log, Read, open_fields
 from cardscope.findings import Finding, finding
 from cardscope.harvest import declared
@@ -37,16 +37,30 @@ from cardscope.units import BITS, dtype_name
 
 UNREAD_SHOWN = 40
 """Unread keys that are named one by one."""
+MAX_CONTEXT = 1 << 40
+MAX_BATCH = 1_000_000
+KV_DTYPES = ("bfloat16", "float16", "float32", "float8_e4m3fn", "float8_e5m2", "int8")
 SKIPPED = Exact(None, status="skipped", reason="not asked for")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the caller may vary without changing the model: the context and dtype of the cache table."""
+    """What the caller may vary without changing the model: tokens, sequences and dtype of the cache table.
+
+    Raises UsageError for what no cache can have.
+    """
 
     context: int | None = None
     batch: int = 1
     kv_dtype: str | None = None
+
+    def __post_init__(self) -> None:
+        context = 1 if self.context is None else self.context
+        for name, value, high in (("context", context, MAX_CONTEXT), ("batch", self.batch, MAX_BATCH)):
+            if type(value) is not int or not 1 <= value <= high:
+                raise UsageError(f"{name} is {value!r}", hint=f"{name} is a whole number from 1 to {high:,}")
+        if self.kv_dtype is not None and dtype_name(str(self.kv_dtype)) not in KV_DTYPES:
+            raise UsageError(f"a cache in {self.kv_dtype} is not known", hint=f"it may be in {', '.join(KV_DTYPES)}")
 
 
 class Reading(NamedTuple):
@@ -240,10 +254,7 @@ def _most(counts: Mapping[str, int]) -> str | None:
 
 def _kv_dtype(asked: str | None, dtype: str | None) -> str:
     """The cache's dtype: as asked, else the weights' where that is a 16- or 32-bit float, else bf16."""
-    if asked:
-        known = dtype_name(asked)
-        if known is None:
-            raise ConfigError(f"{asked} is no known dtype", hint="--kv-dtype takes bf16, fp16, fp32 or fp8")
+    if asked and (known := dtype_name(asked)):
         return known
     return dtype if dtype in {"float16", "bfloat16", "float32"} else "bfloat16"
 

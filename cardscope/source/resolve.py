@@ -17,8 +17,8 @@ from cardscope.source import shape, words
 if TYPE_CHECKING:
     from cardscope.source.catalog import CatalogEntry
 
-Sets = Iterable[str | tuple[str, str]]
-"""What-ifs: `KEY=VALUE` texts or (key, text of the value) pairs."""
+Sets = Iterable[str | tuple[str, str]] | Mapping[str, object]
+"""What-ifs: `KEY=VALUE` texts, (key, text of the value) pairs, or keys with their values."""
 
 
 def resolve(
@@ -36,8 +36,10 @@ def resolve(
     in, and a gated repository is answered by the catalogue; a note says so. Offline, the cache comes first.
     Safe to call from several threads. Raises the SourceError family and UsageError.
     """
-    edits = tuple(words.edit(s) if isinstance(s, str) else s for s in sets)
+    edits = _edits(sets)
     if isinstance(word, Mapping):
+        if revision is not None:
+            raise UsageError(f"a dict has no revisions, so {revision} means nothing", hint="leave the revision out")
         found = RawConfig(data=shape.plain(word), id="object", source="object", where="the config")
     elif isinstance(word, str):
         parsed = words.parse(word)
@@ -49,9 +51,20 @@ def resolve(
             if parsed.kind == "hub"
             else _here(parsed, revision)
         )
-    else:
+    elif isinstance(word, PathLike):
         found = _here(words.Word(fspath(word), "local", fspath(word), explicit=True), revision)
+    else:
+        raise UsageError(f"a {type(word).__name__} names no model", hint="give a word, a path, or a config as a dict")
     return _finish(found, edits)
+
+
+def _edits(sets: Sets) -> tuple[tuple[str, str], ...]:
+    """Every what-if as (key, text of the value). Raises UsageError."""
+    if isinstance(sets, Mapping):
+        import json
+
+        return tuple((str(key), json.dumps(value, default=str)) for key, value in sets.items())
+    return tuple(words.edit(s) if isinstance(s, str) else s for s in ((sets,) if isinstance(sets, str) else sets))
 
 
 def begin(word: str | PathLike[str] | Mapping[str, object], **options: Any) -> Callable[[], RawConfig]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import cardscope
-from cardscope.errors import ConfigError
+from cardscope.errors import UsageError
 from cardscope.measures.kvcache import KvCache, row_lengths
 from cardscope.report.model import Report
 from tests import facts
@@ -160,9 +160,9 @@ def test_a_recurrent_state_stays_in_float32_whatever_the_caches_dtype():
 
 
 def test_an_unknown_dtype_is_refused_with_a_hint():
-    with pytest.raises(ConfigError, match="bf17 is no known dtype") as caught:
+    with pytest.raises(UsageError, match="a cache in bf17 is not known") as caught:
         cache(facts.LLAMA3_8B, kv_dtype="bf17")
-    assert "fp8" in caught.value.hint
+    assert "bfloat16" in caught.value.hint
 
 
 def test_quantized_weights_leave_the_cache_at_sixteen_bits():
