@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
 from cardscope.errors import CardscopeError
 
 if TYPE_CHECKING:
+    from cardscope.auditing.rows import Row
     from cardscope.checkpoint.look import Look
     from cardscope.exact import ExactCount, Worker
     from cardscope.model import RawConfig
@@ -58,6 +59,28 @@ def inspect(
         if worker is not None:
             worker.close()
     return assemble(raw, exact=counted, stored=stored, options=options)
+
+
+def audit(
+    ids: Iterable[Model],
+    *,
+    jobs: int = 16,
+    ordered: bool = True,
+    token: str | bool | None = None,
+    offline: bool = False,
+    refresh: bool = False,
+    tries: int = 4,
+) -> Iterator[Row]:
+    """One row a model (ids, paths, configs as dicts), as they are done or in the order given; duplicates once.
+
+    A model that cannot be counted is a row with an error, never an exception. `jobs` requests are under way at
+    once; a 429 pauses all of them for as long as the Hub says, and what may pass is tried `tries` times.
+    """
+    from cardscope.auditing.engine import audit as rows
+    from cardscope.auditing.fetch import Fetcher
+
+    fetch = Fetcher(token=token, offline=offline, refresh=refresh, tries=tries)
+    return rows(ids, fetch, jobs, ordered=ordered)
 
 
 def _stored(raw: RawConfig, headers: Choice, token: str | bool | None, *, refresh: bool) -> tuple[Look | None, bool]:

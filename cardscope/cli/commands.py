@@ -12,6 +12,7 @@ from cardscope import __version__
 COMMANDS: Final = {
     "report": "The report of one model; `cardscope MODEL` is the same.",
     "gpus": "The hardware table: memory, bandwidth, throughput, sources.",
+    "audit": "Many models: one row each, findings, resumable.",
     "archs": "The architectures modelled, and how each was checked.",
 }
 """Command → what it does; the module `cardscope.cli.<command>` holds a click command named `command`."""

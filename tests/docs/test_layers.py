@@ -39,8 +39,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stored": FOLDS | {"report", "checkpoint"},
     "assemble": FOLDS | {"identify", "archs", "report", "checkpoint", "stored"},
     "fit": FOLDS | {"report"},
-    "api": BASE | {"assemble", "source", "exact", "checkpoint", "report", "fit"},
-    "cli": BASE | {"api", "archs", "harvest", "report", "fit", "__version__"},
+    "api": BASE | {"assemble", "source", "exact", "checkpoint", "report", "fit", "auditing"},
+    "auditing": FOLDS | {"identify", "assemble", "source", "report", "stored"},
+    "cli": BASE | {"api", "auditing", "archs", "harvest", "report", "fit", "__version__"},
     "__main__": {"cli"},
     "__init__": {"api", "errors", "report", "fit"},
     "data": set(),
@@ -51,11 +52,20 @@ THIRD_PARTY: dict[str, set[str]] = {
     "torch": {"exact/build.py", "exact/trim.py"},
     "transformers": {"exact/build.py", "exact/trim.py"},
     "accelerate": {"exact/build.py", "exact/trim.py"},
-    "rich": {"report/lines.py"},
-    "huggingface_hub": {"source/hub.py", "source/huberrors.py", "source/cache.py"},
+    "rich": {"report/lines.py", "auditing/progress.py"},
+    "pyarrow": {"auditing/parquet.py"},
+    "huggingface_hub": {"source/hub.py", "source/huberrors.py", "source/cache.py", "auditing/hub_query.py"},
     "pynvml": {"fit/detect.py"},
     "psutil": {"fit/detect.py"},
-    "click": {"cli/__init__.py", "cli/archs.py", "cli/gpus.py", "cli/commands.py", "cli/options.py", "cli/report.py"},
+    "click": {
+        "cli/__init__.py",
+        "cli/audit.py",
+        "cli/archs.py",
+        "cli/gpus.py",
+        "cli/commands.py",
+        "cli/options.py",
+        "cli/report.py",
+    },
 }
 """Package → the files that may import it."""
 NETWORK = {"socket", "ssl", "http", "ftplib", "httpx", "httpx2", "requests", "urllib3", "aiohttp"}
@@ -168,7 +178,7 @@ def test_network_and_processes_stay_in_their_place(path):
 def test_json_is_written_where_json_is_meant():
     """By renderings, commands, the exact child's pipe and what is kept on disk; nothing that reads or counts."""
     writers = {layer(path) for path in FILES if "json.dump" in path.read_text(encoding="utf-8")}
-    assert writers <= {"report", "cli", "exact", "checkpoint", "source"}
+    assert writers <= {"report", "cli", "exact", "checkpoint", "source", "auditing"}
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:

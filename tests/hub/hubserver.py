@@ -3,7 +3,8 @@
     with HubServer({"org/name": Repo({"config.json": b"{}"})}) as hub:
         ...  # HF_ENDPOINT=hub.url
 
-Serves `/api/models/ID[/revision/REV]`, `/api/models/ID/tree/REV`, `/api/models/ID/safetensors-metadata/INDEX`,
+Serves `/api/models?author=` (a list), `/api/models/ID[/revision/REV]`, `/api/models/ID/tree/REV`,
+`/api/models/ID/safetensors-metadata/INDEX`,
 `/api/whoami-v2` and
 `/ID/resolve/REV/FILE` (GET, HEAD, Range, ETag, X-Repo-Commit). What was asked is kept in `hub.requests`.
 """
@@ -19,7 +20,7 @@ import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal, NamedTuple, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 Fault = Literal[
     "429", "429-ratelimit", "500", "503", "slow", "truncated", "html", "huge", "lying-huge", "blackhole", "reset",
@@ -162,6 +163,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._metadata(*path.removeprefix("api/models/").split("/safetensors-metadata/", 1))
         elif path.startswith("api/models/") and "/tree/" in path:
             self._tree(*path.removeprefix("api/models/").split("/tree/", 1))
+        elif path == "api/models":
+            self._list()
         elif path.startswith("api/models/"):
             name, _, revision = path.removeprefix("api/models/").partition("/revision/")
             self._info(name, revision or "main")
@@ -182,6 +185,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = json.dumps(_facts(name, repo, blobs="blobs=true" in self.path.lower())).encode()
         self._deliver(repo.info_fault, repo, body, {"Content-Type": "application/json; charset=utf-8"})
+
+    def _list(self) -> None:
+        """The repositories of `author`, at most `limit`."""
+        asked = dict(parse_qsl(urlsplit(self.path).query))
+        own = [name for name in self.hub.repos if name.startswith(asked.get("author", ""))]
+        found = [_facts(name, self.hub.repos[name], blobs=False) for name in own[: int(asked.get("limit", 1000))]]
+        self._send(200, json.dumps(found).encode(), {"Content-Type": "application/json"})
 
     def _tree(self, name: str, revision: str) -> None:
         repo = self._find(name)

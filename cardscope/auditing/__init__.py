@@ -1,0 +1,1 @@
+"""Many models: one row each, whatever happens to any of them."""

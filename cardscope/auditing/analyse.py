@@ -1,0 +1,85 @@
+"""RawConfig → Row, and the memory of configs seen before."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Final
+
+from cardscope.assemble import SKIPPED, assemble
+from cardscope.auditing.rows import Row, cut, failed
+from cardscope.errors import CardscopeError
+from cardscope.model import RawConfig
+from cardscope.report.model import Exact
+from cardscope.stored import method
+
+KEPT: Final = 4096
+"""Configs whose rows are remembered, oldest forgotten first: an audit's memory does not grow with its rows."""
+
+
+class Analyst:
+    """Analyses configs one after the other; one that was seen before is not analysed again."""
+
+    def __init__(self) -> None:
+        self._seen: dict[bytes, Row] = {}
+        self.repeated = 0
+
+    def row(self, name: str, raw: RawConfig, exact: Exact = SKIPPED) -> Row:
+        """The row of one model. Never raises for what a config holds; a fault of our own is a row of kind internal."""
+        try:
+            key = _key(raw, exact)
+            known = self._seen.get(key)
+            if known is None:
+                known = self._keep(key, figures(name, raw, exact))
+            else:
+                self.repeated += 1
+            facts = raw.hub
+            return replace(known, id=name, revision=raw.revision, license=cut(facts.license) if facts else None)
+        except Exception as error:  # noqa: BLE001 - one model costs itself, never the audit
+            return failed(name, error, raw)
+
+    def _keep(self, key: bytes, row: Row) -> Row:
+        if len(self._seen) >= KEPT:
+            del self._seen[next(iter(self._seen))]
+        self._seen[key] = row
+        return row
+
+
+def figures(name: str, raw: RawConfig, exact: Exact = SKIPPED) -> Row:
+    """The row of one config, an error row where nothing can be counted.
+
+    Raises what a fault of our own raises; a CardscopeError is a row.
+    """
+    try:
+        report = assemble(raw, exact=exact)
+    except CardscopeError as error:
+        return failed(name, error, raw)
+    head, classes = report.headline, report.model.architectures
+    return Row(
+        name,
+        "ok",
+        revision=raw.revision,
+        model_type=cut(report.model.model_type),
+        architecture=cut(classes[0]) if classes else None,
+        parameters=head.total,
+        active=head.active,
+        witness=head.witness,
+        confidence=report.parameters.analytic.confidence,
+        dtype=head.dtype,
+        quantization=method(raw),
+        weight_bytes=head.bytes,
+        kv_per_token_bytes=report.kv_cache.per_token_bytes if report.kv_cache else None,
+        context=report.spec.max_positions if report.spec else None,
+        attention=report.attention.kind if report.attention else None,
+        license=cut(raw.hub.license) if raw.hub else None,
+        findings=report.findings,
+    )
+
+
+def _key(raw: RawConfig, exact: Exact) -> bytes:
+    """What the figures depend on: the config, where findings say it lies, and what the Hub says is stored."""
+    facts = raw.hub
+    stored = [facts.safetensors_total, facts.safetensors_dtypes] if facts else None
+    text = json.dumps([raw.data, raw.where, stored, exact.total, exact.status], sort_keys=True)
+    return blake2b(text.encode("ascii"), digest_size=16).digest()

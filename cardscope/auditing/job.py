@@ -1,0 +1,152 @@
+"""One audit from input to exit code: what the command does once its words are understood."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self, TextIO
+
+from cardscope.auditing import engine, hub_query, inputs, outputs
+from cardscope.auditing.fetch import Fetcher, Gate
+from cardscope.auditing.inputs import Columns, Item
+from cardscope.auditing.journal import Journal
+from cardscope.auditing.progress import Progress
+from cardscope.auditing.rows import Row, from_dict
+from cardscope.auditing.summary import Choice, Tally
+from cardscope.errors import CardscopeError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which models, in how many threads, and how the rows are written."""
+
+    ids: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    columns: Columns = field(default_factory=Columns)
+    query: hub_query.Query = field(default_factory=hub_query.Query)
+    limit: int | None = None
+    shard: tuple[int, int] = (1, 1)
+    jobs: int = 16
+    ordered: bool = True
+    resume: bool = False
+    output: str | None = None
+    form: str = "auto"
+    choice: Choice = field(default_factory=Choice)
+
+
+def perform(wanted: Wanted, fetch: Fetcher) -> int:
+    """Audits and writes; the exit code. Raises UsageError, NotFound, OSError where the input cannot be read."""
+    if not (wanted.ids or wanted.files or wanted.query):
+        raise UsageError("no models are named", hint="give ids, --from FILE, - for standard input, or --author NAME")
+    if wanted.resume and wanted.output is None:
+        raise UsageError("--resume goes on with a result file", hint="name it with -o, as in the run before")
+    with Interrupt(fetch.gate):
+        return _into_file(wanted, fetch, wanted.output) if wanted.output else _onto_stream(wanted, fetch)
+
+
+def items(wanted: Wanted, fetch: Fetcher) -> Iterator[Item]:
+    """Every model that is wanted, once, of this shard."""
+    found = _cut(inputs.once(_all(wanted, fetch)), wanted.limit)
+    shard, shards = wanted.shard
+    return (item for index, item in enumerate(found) if index % shards == shard - 1)
+
+
+def _all(wanted: Wanted, fetch: Fetcher) -> Iterator[Item]:
+    for word in wanted.ids:
+        if word == "-":
+            yield from inputs.lines(sys.stdin.buffer, "standard input", wanted.columns)
+        else:
+            yield from inputs.words([word])
+    for path in wanted.files:
+        if path == "-":
+            yield from inputs.lines(sys.stdin.buffer, "standard input", wanted.columns)
+        else:
+            yield from inputs.file(path, wanted.columns)
+    if wanted.query:
+        yield from hub_query.ask(wanted.query, fetch.token)
+
+
+def _cut(found: Iterable[Item], limit: int | None) -> Iterator[Item]:
+    from itertools import islice
+
+    return islice(found, limit)
+
+
+def _onto_stream(wanted: Wanted, fetch: Fetcher) -> int:
+    """Rows onto standard output as they come; nothing is kept that a later run could go on with."""
+    tally = Tally(wanted.choice)
+    form = "human" if wanted.form == "auto" else wanted.form
+    if form not in outputs.WRITERS:
+        raise UsageError(f"{form} needs a file", hint="-o FILE writes it")
+    rows = engine.run(enumerate(items(wanted, fetch)), fetch, wanted.jobs)
+    found = engine.in_order(rows) if wanted.ordered else (row for _, row in rows)
+    outputs.stream_to(_counted(found, tally), form, sys.stdout)
+    return _end(tally, fetch, None, sys.stderr)
+
+
+def _into_file(wanted: Wanted, fetch: Fetcher, output: str) -> int:
+    """Rows into the journal as they are done, then into the result in the input's order."""
+    form = outputs.form_of(output, wanted.form)
+    outputs.check(form)
+    tally = Tally(wanted.choice)
+    with Journal(Path(f"{output}.journal"), resume=wanted.resume) as journal:
+        with Progress(sys.stderr, None, quiet=False) as progress:
+            for index, row in engine.run(journal.pending(items(wanted, fetch)), fetch, wanted.jobs):
+                journal.add(index, row)
+                progress.step(error=row.error is not None)
+        rows = (from_dict(found) for found in journal.rows(ordered=wanted.ordered))
+        outputs.save(_counted(rows, tally), output, form)
+        if not fetch.gate.stopped:
+            journal.finish()
+    return _end(tally, fetch, output, sys.stderr)
+
+
+def _counted(rows: Iterable[Row], tally: Tally) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        chosen = tally.choice.of(row)
+        tally.add(chosen)
+        yield chosen.to_dict()
+
+
+def _end(tally: Tally, fetch: Fetcher, output: str | None, talk: TextIO) -> int:
+    """Says what came of it; the exit code. Raises CardscopeError where the audit was interrupted."""
+    talk.writelines(sentence + "\n" for sentence in tally.sentences())
+    if fetch.gate.stopped:
+        hint = "the same command with --resume goes on" if output else "-o FILE keeps a journal to go on with"
+        raise Interrupted(f"interrupted after {tally.rows:,} models, which are written", hint=hint)
+    return tally.code
+
+
+class Interrupted(CardscopeError):
+    """The audit was asked to end before all was done."""
+
+
+class Interrupt:
+    """Ctrl-C closes the gate, so that what is in flight is finished; a second one ends at once."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._asked)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if self._gate.stopped:
+            raise KeyboardInterrupt
+        self._gate.stop()
+        sys.stderr.write("finishing what is in flight; Ctrl-C again ends at once\n")

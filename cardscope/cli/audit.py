@@ -1,0 +1,69 @@
+"""`cardscope audit`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+SORTS = ("created_at", "downloads", "last_modified", "likes", "trending_score")
+FORMATS = ("auto", "human", "jsonl", "csv", "markdown", "parquet")
+
+
+def _shard(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, int]:
+    first, _, last = text.partition("/")
+    if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 100_000):
+        raise click.BadParameter(f"{text!r} is not I/N with I from 1 to N")
+    return int(first), int(last)
+
+
+@click.command("audit")
+@click.argument("ids", nargs=-1)
+@click.option("--from", "files", multiple=True, metavar="FILE", help="Ids or rows: .txt, .csv, .jsonl, .parquet, -.")
+@click.option("--id-column", help="The column of a table that holds the id.")
+@click.option("--config-column", default="config", help="The column that may hold the config itself.")
+@click.option("--author", help="All models of an author on the Hub.")
+@click.option("--search", help="Models that the Hub finds for these words.")
+@click.option("--filter", "filters", multiple=True, help="Models with this tag on the Hub.")
+@click.option("--sort", type=click.Choice(SORTS), help="The Hub's order.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many models.")
+@click.option("--shard", default="1/1", metavar="I/N", callback=_shard, help="Only the I-th of N equal shares.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=16, help="Requests at once.")
+@click.option("--retries", type=click.IntRange(0, 20), default=3, help="Tries after a first one that failed.")
+@click.option("--unordered", is_flag=True, help="Rows as they are done, not in the input's order.")
+@click.option("--resume", is_flag=True, help="Go on where an earlier run of the same command stopped.")
+@click.option("--select", multiple=True, metavar="CODE", help="Only these findings: CS101, or CS1 for all such.")
+@click.option("--ignore", multiple=True, metavar="CODE", help="Not these findings.")
+@click.option("--fail-on", multiple=True, metavar="LEVEL", help="Exit 1 on info, warning, error or a code.")
+@click.option("--token", help="Hub token; by default the one `hf auth login` stored, or HF_TOKEN.")
+@click.option("--offline", is_flag=True, help="Use the cache and the bundled catalogue only.")
+@click.option("--refresh", is_flag=True, help="Ask the Hub even where a fresh answer is cached.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, writable=True), help="Write the rows to a file.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="auto", help="How to write them.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
+def command(ids: tuple[str, ...], *, form: str, as_json: bool, **options: Any) -> int:
+    """Many models: one row each, findings, resumable."""
+    from cardscope.auditing.fetch import Fetcher
+    from cardscope.auditing.hub_query import Query
+    from cardscope.auditing.inputs import Columns
+    from cardscope.auditing.job import Wanted, perform
+    from cardscope.auditing.summary import choice
+
+    fetch = Fetcher(
+        token=options["token"], offline=options["offline"], refresh=options["refresh"], tries=options["retries"] + 1
+    )
+    wanted = Wanted(
+        ids=ids,
+        files=options["files"],
+        columns=Columns(options["id_column"], options["config_column"]),
+        query=Query(options["author"], options["search"], options["filters"], options["sort"], options["limit"]),
+        limit=options["limit"],
+        shard=options["shard"],
+        jobs=options["jobs"],
+        ordered=not options["unordered"],
+        resume=options["resume"],
+        output=options["output"],
+        form="jsonl" if as_json else form,
+        choice=choice(options["select"], options["ignore"], options["fail_on"]),
+    )
+    return perform(wanted, fetch)
