@@ -11,6 +11,7 @@ from cardscope.errors import CardscopeError
 if TYPE_CHECKING:
     from cardscope.auditing.rows import Row
     from cardscope.checkpoint.look import Look
+    from cardscope.derivation import Explanation
     from cardscope.exact import ExactCount, Worker
     from cardscope.model import RawConfig
     from cardscope.report.model import Exact, Report
@@ -135,3 +136,19 @@ def as_witness(counted: ExactCount) -> Exact:
     from cardscope.report.model import Exact
 
     return Exact(counted.total, counted.buffers, counted.class_name, counted.status, counted.reason)
+
+
+def explain(
+    model: Model,
+    *,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    offline: bool = False,
+    refresh: bool = False,
+    sets: Sets = (),
+) -> Explanation:
+    """The count of one model derived step by step; its sections sum to the total. Raises the CardscopeError family."""
+    from cardscope.derivation import derive
+    from cardscope.source import resolve
+
+    return derive(resolve(model, revision=revision, token=token, offline=offline, refresh=refresh, sets=sets))

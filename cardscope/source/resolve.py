@@ -110,7 +110,7 @@ def _finish(found: RawConfig, edits: tuple[tuple[str, str], ...]) -> RawConfig:
         return found
     from cardscope.source import whatif
 
-    data, changes = whatif.apply(found.data, edits, _aliases)
+    data, changes = whatif.apply(found.data, edits, aliases_of)
     return replace(found, data=data, changes=changes)
 
 
@@ -126,7 +126,8 @@ def _own_nanochat(found: RawConfig) -> RawConfig:
     return replace(found, data=formula.of_keys(found.data, {}, found.where), notes=(*found.notes, note))
 
 
-def _aliases(model_type: str) -> Mapping[str, str]:
+def aliases_of(model_type: str) -> Mapping[str, str]:
+    """The other spellings that a model type reads, one way round or the other."""
     from cardscope import harvest
 
     if model_type == "nanochat-native":
