@@ -82,6 +82,11 @@ RULES: dict[str, dict[str, Rule]] = {
         "moe_top_k": pool(2, 3),
         "ffn_hidden_size": pool(*INNERS),
     },
+    "gemma4_assistant.text_config": {
+        "hidden_size_per_layer_input": lambda _: 0,
+        "vocab_size_per_layer_input": lambda _: 0,
+        "num_kv_shared_layers": lambda d: d.layers(),
+    },
     "gemma4_unified_assistant.text_config": {
         "layer_types": lambda d: ["sliding_attention", *["full_attention"] * (d.layers() - 1)],
         "num_kv_shared_layers": lambda d: d.layers() - 2,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 pytestmark = pytest.mark.exact
@@ -10,6 +13,7 @@ pytest.importorskip("transformers")
 from tests.oracle.run import DECLARED, details, sweep  # noqa: E402 - after importorskip
 
 SEEDS = 20
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "oracle"
 # No config of these can be built, and why; all their cases are refused.
 NEVER_BUILT = {
     "gemma3n": "its vision tower needs Pillow and timm",
@@ -24,3 +28,9 @@ def test_every_case_of_a_type_is_exact(model_type):
     assert not row.wrong, "\n".join(details(row, 10, configs=True, reasons=False))
     assert not [name for name in row.refused if name.startswith(("default", "perturbed", "random"))], row.refused
     assert row.exact > SEEDS
+
+
+@pytest.mark.parametrize("model_type", [name for name in DECLARED if name not in NEVER_BUILT])
+def test_a_type_has_its_totals_recorded_for_machines_without_torch(model_type):
+    recording = json.loads((FIXTURES / f"{model_type}.json").read_text(encoding="utf-8"))
+    assert {"default", "perturbed"} <= {case["name"] for case in recording["cases"]}, "run python -m tools.record"
