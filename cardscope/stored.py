@@ -47,7 +47,8 @@ def view(raw: RawConfig, look: Look | None, declared: Inventory | None) -> Store
     if verdict.checkpoint.stored_numbers is None:
         return Stored(verdict.checkpoint, findings=verdict.findings)
     rows = (*_row(contents, raw), *_others(look.others, contents.total or (declared.parameters if declared else 0)))
-    found = stored_inventory(contents.pieces)
+    # Where the config declares the model, its own inventory serves; the stored one takes as long as all else.
+    found = stored_inventory(contents.pieces) if declared is None else None
     named = method(raw) if packed(contents) else None
     named = label(contents.files[0]) if contents.source == "gguf" else named
     return Stored(verdict.checkpoint, found, verdict.terms, verdict.findings, rows, named or _dtype(contents))

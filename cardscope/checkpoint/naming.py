@@ -75,13 +75,18 @@ def mark_mtp(pieces: Sequence[Piece], num_layers: int | None) -> list[Piece]:
     for piece in pieces:
         where = place(piece.name)
         behind = num_layers is not None and where.layer is not None and where.layer >= num_layers
-        if not _MTP.search(piece.name) and not (behind and _text_tower(where.tower)):
+        if not is_mtp(piece.name) and not (behind and _text_tower(where.tower)):
             marked.append(piece)
         elif re.search(r"(?:embed_tokens|shared_head\.head)\.weight$", piece.name) and piece.role == "parameter":
             marked.append(piece._replace(mtp=True, role="duplicate"))
         else:
             marked.append(piece._replace(mtp=True))
     return marked
+
+
+def is_mtp(name: str) -> bool:
+    """Whether a name says that it belongs to extra prediction layers."""
+    return bool(_MTP.search(name))
 
 
 def _text_tower(tower: str) -> bool:
