@@ -11,6 +11,7 @@ from cardscope.errors import CardscopeError
 if TYPE_CHECKING:
     from cardscope.auditing.rows import Row
     from cardscope.checkpoint.look import Look
+    from cardscope.comparison import Comparison
     from cardscope.derivation import Explanation
     from cardscope.exact import ExactCount, Worker
     from cardscope.model import RawConfig
@@ -152,3 +153,45 @@ def explain(
     from cardscope.source import resolve
 
     return derive(resolve(model, revision=revision, token=token, offline=offline, refresh=refresh, sets=sets))
+
+
+def compare(
+    models: Iterable[Model],
+    *,
+    families: Iterable[str] = (),
+    exact: Choice = False,
+    headers: Choice = "auto",
+    token: str | bool | None = None,
+    offline: bool = False,
+    refresh: bool = False,
+    context: int | None = None,
+    batch: int = 1,
+    kv_dtype: str | None = None,
+) -> Comparison:
+    """Models (words with their revisions and what-ifs, paths, configs) and whole families, side by side.
+
+    Raises the CardscopeError family: one model that cannot be read is an error, not a gap.
+    """
+    from cardscope.comparison import compare_reports
+    from cardscope.comparison.families import members
+
+    asked: list[tuple[str, Model]] = []
+    for model in models:
+        asked.append((f"config {len(asked) + 1}" if isinstance(model, Mapping) else str(model), model))
+    for family in families:
+        asked += members(family).items()
+    reports = [
+        inspect(
+            model,
+            exact=exact,
+            headers=headers,
+            token=token,
+            offline=offline,
+            refresh=refresh,
+            context=context,
+            batch=batch,
+            kv_dtype=kv_dtype,
+        )
+        for _, model in asked
+    ]
+    return compare_reports([name for name, _ in asked], reports)

@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "report": "The report of one model; `cardscope MODEL` is the same.",
     "gpus": "The hardware table: memory, bandwidth, throughput, sources.",
     "audit": "Many models: one row each, findings, resumable.",
+    "compare": "Models, revisions and what-ifs side by side.",
     "explain": "The count derived step by step, with the numbers put in.",
     "archs": "The architectures modelled, and how each was checked.",
 }
