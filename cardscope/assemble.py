@@ -53,6 +53,8 @@ class Options:
     context: int | None = None
     batch: int = 1
     kv_dtype: str | None = None
+    lean: bool = False
+    """Only what one row of an audit needs: no other precisions, no table of cache sizes, no rule of thumb explained."""
 
     def __post_init__(self) -> None:
         context = 1 if self.context is None else self.context
@@ -121,10 +123,11 @@ def assemble(
     inventory = take(reading.spec) if reading.spec else None
     whole = inventory if reading.whole else None
     found = view(raw, stored, whole)
-    parameters = _parameters(reading, whole, exact, found, raw, identity)
+    options = options or Options()
+    parameters = _parameters(reading, whole, exact, found, raw, identity, lean=options.lean)
     if reading.spec is None and exact.total is None and found.checkpoint.stored_numbers is None:
         raise NotModelled(reading.reason or "nothing here can be counted", hint=_not_modelled_hint(exact, identity))
-    return _report(raw, identity, reading, inventory, whole, parameters, found, options or Options())
+    return _report(raw, identity, reading, inventory, whole, parameters, found, options)
 
 
 def outline(raw: RawConfig) -> tuple[Spec | None, Inventory | None]:
@@ -153,11 +156,12 @@ def _report(
     most = _most(raw.hub.safetensors_dtypes if raw.hub else {})
     spec, dtype = reading.spec, config_dtype(raw.data) or stored.dtype or most
     kv_dtype = _kv_dtype(options.kv_dtype, dtype)
-    rows, why = _weights(raw, whole or stored.inventory, parameters)
+    rows, why = _weights(raw, whole or stored.inventory, parameters, lean=options.lean)
     rows = merge(stored.rows, rows)
     cache = None
     if spec and inventory:
-        cache = kv_cache(inventory, kv_dtype, row_lengths(spec.max_positions, options.context), options.batch)
+        lengths = () if options.lean else row_lengths(spec.max_positions, options.context)
+        cache = kv_cache(inventory, kv_dtype, lengths, options.batch)
     return Report(
         model=subject(raw, identity),
         headline=_headline(parameters, stored.dtype or dtype, rows),
@@ -194,10 +198,17 @@ def subject(raw: RawConfig, identity: Identity) -> Subject:
 
 
 def _parameters(
-    reading: Reading, whole: Inventory | None, exact: Exact, found: Stored, raw: RawConfig, identity: Identity
+    reading: Reading,
+    whole: Inventory | None,
+    exact: Exact,
+    found: Stored,
+    raw: RawConfig,
+    identity: Identity,
+    *,
+    lean: bool,
 ) -> Parameters:
     analytic = _analytic(reading, whole, exact, raw, identity)
-    guess = heuristic(reading.spec) if reading.spec else None
+    guess = heuristic(reading.spec) if reading.spec and not lean else None
     why = None if guess is not None else "no hidden size and layer count were read"
     differences = _differences(reading.spec, whole, guess, analytic, exact)
     base = ("exact", exact.total) if exact.total is not None else ("analytic", analytic.total)
@@ -260,7 +271,7 @@ def _kv_dtype(asked: str | None, dtype: str | None) -> str:
 
 
 def _weights(
-    raw: RawConfig, whole: Inventory | None, parameters: Parameters
+    raw: RawConfig, whole: Inventory | None, parameters: Parameters, *, lean: bool
 ) -> tuple[tuple[WeightRow, ...], str | None]:
     """Rows by precision; the published quantization, where the config names one, comes first."""
     if whole is None:
@@ -268,7 +279,7 @@ def _weights(
         why = "quantized sizes need the tensors, and this model's are not declared"
         return (plain_rows(total) if total is not None else ()), why
     scheme = published(raw.data)
-    rows = weight_rows(whole)
+    rows = plain_rows(whole.parameters) if lean else weight_rows(whole)
     if isinstance(scheme, Scheme):
         size = weight_bytes(whole, scheme)
         bits = round(8 * size / whole.parameters, 3) if whole.parameters else 0.0

@@ -7,13 +7,14 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
 
-from cardscope.assemble import SKIPPED, assemble
+from cardscope.assemble import SKIPPED, Options, assemble
 from cardscope.auditing.rows import Row, cut, failed
 from cardscope.errors import CardscopeError
 from cardscope.model import RawConfig
 from cardscope.report.model import Exact
 from cardscope.stored import method
 
+LEAN: Final = Options(lean=True)
 KEPT: Final = 4096
 """Configs whose rows are remembered, oldest forgotten first: an audit's memory does not grow with its rows."""
 
@@ -52,7 +53,7 @@ def figures(name: str, raw: RawConfig, exact: Exact = SKIPPED) -> Row:
     Raises what a fault of our own raises; a CardscopeError is a row.
     """
     try:
-        report = assemble(raw, exact=exact)
+        report = assemble(raw, exact=exact, options=LEAN)
     except CardscopeError as error:
         return failed(name, error, raw)
     head, classes = report.headline, report.model.architectures

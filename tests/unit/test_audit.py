@@ -144,6 +144,16 @@ def test_the_figures_are_those_of_the_report():
     assert (row["context"], row["attention"], row["dtype"], row["witness"]) == (8192, "gqa", "bfloat16", "analytic")
 
 
+@pytest.mark.parametrize("name", ["LLAMA3_8B", "DEEPSEEK_V3", "GEMMA3_27B", "JAMBA_MINI"])
+def test_the_lean_path_says_what_the_report_says(name):
+    config = getattr(facts, name)
+    report = cardscope.inspect(config, exact=False, headers=False)
+    (row,) = cardscope.audit([config])
+    said = (row.parameters, row.active, row.weight_bytes, row.dtype, row.kv_per_token_bytes, row.findings)
+    head = report.headline
+    assert said == (head.total, head.active, head.bytes, head.dtype, report.kv_cache.per_token_bytes, report.findings)
+
+
 def test_rows_come_in_the_order_given():
     assert [row.model_type for row in cardscope.audit([GPT2, LLAMA, GPT2])] == ["gpt2", "llama", "gpt2"]
 
@@ -163,10 +173,10 @@ def test_what_cannot_be_counted_is_a_row_with_its_kind(config, kind):
 
 
 def test_an_unexpected_exception_is_a_row_and_the_run_goes_on(monkeypatch):
-    def broken(raw, exact):
+    def broken(raw, exact, options):
         if raw.data["model_type"] == "gpt2":
             raise ZeroDivisionError("why")
-        return real(raw, exact=exact)
+        return real(raw, exact=exact, options=options)
 
     real = analyse.assemble
     monkeypatch.setattr(analyse, "assemble", broken)
@@ -261,7 +271,7 @@ def test_the_exit_code_follows_the_findings(audit, tmp_path, words, code):
 
 
 def test_an_internal_row_is_exit_two(audit, monkeypatch):
-    def broken(raw, exact):
+    def broken(raw, exact, options):
         raise ZeroDivisionError
 
     monkeypatch.setattr(analyse, "assemble", broken)
