@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from cardscope.inventory import Inventory
@@ -151,19 +152,25 @@ def _slots(inventory: Inventory) -> Counter[Slot]:
     has_head = any(t.component == "head" and t.kind == "linear" for g in inventory.groups for t in g.tensors)
     layers = max((max(group.layers, default=-1) + 1 for group in inventory.groups), default=0)
     for group in inventory.groups:
-        places = Counter(_place(i, layers) for i in group.layers) if group.layers else Counter({_NOWHERE: group.count})
+        places = _places(group.layers, layers) if group.layers else ((_NOWHERE, group.count),)
         for tensor in group.tensors:
             if tensor.kind == "buffer":
                 continue
             role = _role(tensor, has_head=has_head)
             whole = bool(tensor.shape) and tensor.shape[-1] % 256 == 0
-            for place, times in places.items():
+            for place, times in places:
                 slot = place._replace(role=role, whole=whole) if role in {"v", "down"} else Slot(role, whole=whole)
                 counts[slot] += times * tensor.numel
     return counts
 
 
 _NOWHERE: Final = Slot("other")
+
+
+@lru_cache(maxsize=256)
+def _places(indexes: tuple[int, ...], layers: int) -> tuple[tuple[Slot, int], ...]:
+    """How many of these layers fall into each place; models of one depth share the answer."""
+    return tuple(Counter(_place(index, layers) for index in indexes).items())
 
 
 def _place(index: int, layers: int) -> Slot:

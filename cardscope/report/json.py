@@ -42,7 +42,12 @@ def _names(kind: type) -> tuple[str, ...]:
     return _NAMES[kind]
 
 
+_SCALARS = frozenset({int, str, bool, type(None)})
+
+
 def _value(value: Any) -> Any:
+    if type(value) in _SCALARS:
+        return value
     """A value in JSON's own types; NaN and the infinities, which JSON has no word for, as strings."""
     if isinstance(value, tuple | list):
         return [_value(item) for item in value]

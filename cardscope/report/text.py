@@ -292,6 +292,10 @@ def _thin(rows: tuple[CacheRow, ...]) -> tuple[CacheRow, ...]:
     return tuple(kept)
 
 
+_SHOWN: Final = frozenset({"fp32", "bf16", "fp8", "int8", "int4", "nf4", "mxfp4", "GGUF Q8_0", "GGUF Q4_K_M"})
+"""The precisions that the screen has room for; the published and the stored one always show."""
+
+
 def _memory(report: Report) -> Iterator[Line]:
     if not report.weights:
         return
@@ -299,14 +303,21 @@ def _memory(report: Report) -> Iterator[Line]:
     extra = f"+ cache at {row.tokens:,}" if row else ""
     yield line()
     yield line(Span("MEMORY", "head"), Span(f"{'bits':>23}{'weights':>16}{extra:>22}", "dim"))
-    for item in report.weights:
+    shown = [
+        item for item in report.weights if item.precision in _SHOWN or item.basis == "stored" or "(" in item.precision
+    ]
+    for item in shown:
         about = "~" if item.basis == "estimated" else ""
         with_cache = format_bytes(item.bytes + row.live_bytes) if row else ""
         style: Style = "strong" if item.bytes == report.headline.bytes else ""
         cells = f"{item.bits_per_weight:>9.2f}{about + format_bytes(item.bytes):>16}{with_cache:>22}"
         yield line(Span(f"  {item.precision:<18}{cells}", style))
-    if any(item.basis == "estimated" for item in report.weights):
+    if any(item.basis == "estimated" for item in shown):
         yield line(Span("  ~ by a rule (linear layers packed, the rest bf16; GGUF by llama.cpp's mixes)", "dim"))
+    if len(shown) < len(report.weights):
+        yield line(
+            Span(f"  {len(report.weights) - len(shown)} more precisions with --format markdown or --json", "dim")
+        )
 
 
 def _reference(report: Report) -> CacheRow | None:
