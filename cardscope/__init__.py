@@ -7,7 +7,7 @@ report.parameters.analytic.total
 
 from typing import TYPE_CHECKING
 
-from cardscope.api import audit, compare, explain, inspect
+from cardscope.api import audit, compare, explain, inspect, train
 from cardscope.errors import CardscopeError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["CardscopeError", "Report", "audit", "compare", "explain", "inspect"]
+__all__ = ["CardscopeError", "Report", "audit", "compare", "explain", "inspect", "train"]
 
 
 def __getattr__(name: str) -> object:

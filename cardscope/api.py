@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cardscope.errors import CardscopeError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cardscope.exact import ExactCount, Worker
     from cardscope.model import RawConfig
     from cardscope.report.model import Exact, Report
+    from cardscope.training import Plan
 
 Model = str | PathLike[str] | Mapping[str, object]
 Choice = bool | Literal["auto"]
@@ -195,3 +196,24 @@ def compare(
         for _, model in asked
     ]
     return compare_reports([name for name, _ in asked], reports)
+
+
+def train(
+    model: Model,
+    *,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    offline: bool = False,
+    refresh: bool = False,
+    sets: Sets = (),
+    **run: Any,
+) -> Plan:
+    """Tokens, FLOPs, steps, time, cost and data of training one model; `run` are the fields of `training.Run`.
+
+    Raises the CardscopeError family, and TypeError for a field that Run does not have.
+    """
+    from cardscope.source import resolve
+    from cardscope.training import Run, plan
+
+    raw = resolve(model, revision=revision, token=token, offline=offline, refresh=refresh, sets=sets)
+    return plan(raw, Run(**run))

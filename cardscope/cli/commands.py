@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "audit": "Many models: one row each, findings, resumable.",
     "compare": "Models, revisions and what-ifs side by side.",
     "explain": "The count derived step by step, with the numbers put in.",
+    "train": "Tokens, FLOPs, steps, time, cost and data of training it.",
     "archs": "The architectures modelled, and how each was checked.",
 }
 """Command → what it does; the module `cardscope.cli.<command>` holds a click command named `command`."""
