@@ -194,13 +194,21 @@ def test_printed_terms_sum_to_the_difference(made):
 
 
 def test_memory_rows_say_the_same_in_every_form(made):
+    """Markdown holds every row of the JSON; the text some of them, in the same order, and how many it leaves out."""
     _, forms = made
-    rows = json.loads(forms["json"])["memory"]["weights"]
-    text = [re.split(r"\s{2,}", row.strip())[:3] for row in section(forms["txt"], "MEMORY") if "by a rule" not in row]
-    assert [row[0] for row in text] == [row["precision"] for row in rows]
-    assert [float(row[1]) for row in text] == [round(row["bits_per_weight"], 2) for row in rows]
-    markdown = table(forms["md"], "Memory of the weights")
-    assert [(row[0], row[1]) for row in markdown] == [(row[0], row[2].removeprefix("~")) for row in text]
+    rows = {row["precision"]: row for row in json.loads(forms["json"])["memory"]["weights"]}
+    lines = section(forms["txt"], "MEMORY")
+    text = [re.split(r"\s{2,}", row.strip())[:3] for row in lines if "by a rule" not in row and "more prec" not in row]
+    shown = [row[0] for row in text]
+    assert shown == [name for name in rows if name in shown]
+    assert {"bf16", "fp32"} & set(rows) <= set(shown)
+    assert [float(row[1]) for row in text] == [round(rows[row[0]]["bits_per_weight"], 2) for row in text]
+    left = [int(row.split()[0]) for row in lines if "more precisions" in row]
+    assert sum(left) == len(rows) - len(shown)
+    markdown = {row[0]: (row[1], row[2]) for row in table(forms["md"], "Memory of the weights")}
+    assert list(markdown) == list(rows)
+    assert [float(bits) for _, bits in markdown.values()] == [round(row["bits_per_weight"], 2) for row in rows.values()]
+    assert [markdown[row[0]][0] for row in text] == [row[2].removeprefix("~") for row in text]
 
 
 def test_cache_rows_of_the_text_are_rows_of_the_markdown(made):
