@@ -119,15 +119,30 @@ def problem(entry: dict[str, Any], whole: dict[str, Any]) -> str | None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines of a JSON-lines file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    """The lines of a JSON-lines file, each with its own config."""
+    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    configs = {entry["id"]: entry["config"] for entry in entries if "config" in entry}
+    for entry in entries:
+        if like := entry.pop("like", None):
+            entry["config"] = configs[like]
+    return entries
 
 
 def write(entries: list[dict[str, Any]]) -> None:
-    """The catalogue: one entry a line, `id` first, which is how it is searched."""
-    said = [{key: entry[key] for key in KEYS if entry.get(key)} for entry in entries]
-    lines = [json.dumps(entry, ensure_ascii=False, separators=(",", ":")) for entry in said]
+    """The catalogue: one entry a line, `id` first, which is how it is searched; a config is written once."""
+    lines, first = [], dict[str, str]()
+    for entry in entries:
+        said = {key: entry[key] for key in KEYS if entry.get(key)}
+        other = first.setdefault(_json(said["config"]), entry["id"])
+        if other != entry["id"]:
+            del said["config"]
+            said["like"] = other
+        lines.append(_json(said))
     PATH.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def add(path: Path) -> int:

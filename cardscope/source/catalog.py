@@ -1,10 +1,11 @@
 """The bundled catalogue: facts about well-known models, for when the Hub cannot be asked.
 
-`cardscope/data/catalog.jsonl` holds one model a line: id, aliases, the day (or the month) it was released, the source
+`cardscope/data/catalog.jsonl` holds one model a line: id, aliases, when it was released, the source
 of the facts, a total with its source, and the fields of config.json that shape tensors, cache, context and precision.
 The total counts logical parameters; where a publisher's number holds more, `total_source` says what. A line is found
 by a search through the bytes and only that line is parsed, so a look-up costs the same however long the file grows.
-`tools/catalogue.py` adds and recounts entries.
+An entry whose fields are those of an earlier one names it under `like` instead. `tools/catalogue.py` adds and
+recounts entries.
 """
 
 from __future__ import annotations
@@ -21,18 +22,19 @@ from cardscope.model import RawConfig
 PATH = Path(__file__).parent.parent / "data" / "catalog.jsonl"
 _ID = re.compile(rb'^\{"id":"([^"]+)"', re.MULTILINE)
 MAX_SUGGESTIONS = 3
+COUNTED = "transformers 5.23's empty model"
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """One model as it was released on `date` (YYYY-MM-DD, or YYYY-MM); `total` is confirmed by `total_source`."""
+    """One model as it was released on `date` (a day, a month or a year); `total` is confirmed by `total_source`."""
 
     id: str
     date: str
     source: str
     total: int
-    total_source: str
     config: Mapping[str, object]
+    total_source: str = COUNTED
     aliases: tuple[str, ...] = ()
     revision: str | None = None
     gated: bool = False
@@ -87,7 +89,10 @@ def nearest(name: str) -> tuple[str, ...]:
     return tuple(found for _, _, found in sorted(scored)[:MAX_SUGGESTIONS])
 
 
-def _entry(line: Mapping[str, object]) -> CatalogEntry:
+def _entry(line: dict[str, object]) -> CatalogEntry:
+    like = line.pop("like", None)
+    if isinstance(like, str) and (other := lookup(like)):
+        line["config"] = other.config
     return CatalogEntry(**{**line, "aliases": tuple(line.get("aliases", ()))})  # type: ignore[arg-type]
 
 
