@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from cardscope.archs import find, interpret
@@ -14,6 +14,7 @@ from cardscope.findings import Finding, finding
 from cardscope.harvest import declared
 from cardscope.identify import Identity, config_dtype, identify, text_key
 from cardscope.inventory import Inventory, take
+from cardscope.measures.before import Effect, effects
 from cardscope.measures.differences import Difference, difference
 from cardscope.measures.facts import describe
 from cardscope.measures.heuristic import account, heuristic
@@ -175,7 +176,19 @@ def _report(
         findings=(*_findings(raw, identity, reading, parameters, dtype), *stored.findings),
         groups=tuple((g.tower, g.count, g.label) for g in inventory.groups if g.layers) if inventory else (),
         inventory=inventory or stored.inventory,
+        effects=_effects(raw, whole, kv_dtype),
     )
+
+
+def _effects(raw: RawConfig, whole: Inventory | None, kv_dtype: str) -> tuple[Effect, ...]:
+    """What the what-ifs changed. A config that could not be read before them has nothing to be compared with."""
+    if raw.base is None or whole is None:
+        return ()
+    try:
+        _, before = outline(replace(raw, data=raw.base))
+    except ConfigError:
+        return ()
+    return effects(before, whole, kv_dtype) if before else ()
 
 
 def subject(raw: RawConfig, identity: Identity) -> Subject:

@@ -42,6 +42,8 @@ class RawConfig:
     notes: tuple[str, ...] = ()
     changes: tuple[tuple[str, object, object], ...] = ()
     """What-if edits applied: (dotted key, before, after)."""
+    base: Mapping[str, object] | None = None
+    """The config before its what-ifs, where there are any."""
     folder: str | None = None
     """The local folder the config lies in, where its weights may lie too."""
     files: tuple[tuple[str, int | None], ...] = ()

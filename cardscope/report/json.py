@@ -24,7 +24,15 @@ def to_dict(report: Report) -> dict[str, object]:
         "memory": {"weights": [_plain(row) for row in report.weights], "reason": report.weights_reason},
         "layers": [{"tower": tower, "count": count, "label": label} for tower, count, label in report.groups],
         "findings": [_plain(item) for item in report.findings],
+        **_what_if(report),
     }
+
+
+def _what_if(report: Report) -> dict[str, object]:
+    """Figures before and after, only where a what-if was made."""
+    if not report.effects:
+        return {}
+    return {"what_if": [{**_plain(item), "delta": item.delta} for item in report.effects]}
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -48,6 +48,11 @@ def _head(report: Report) -> Iterator[str]:
         yield f"\n> {escape(note)}"
     for key, before, after in report.model.changes:
         yield f"\n> what if: {code(key)} = {_short(after)} (was {_short(before)})"
+    changed = [effect for effect in report.effects if effect.before != effect.after]
+    if changed:
+        yield ""
+        body = [[escape(e.name), *(_number(n) for n in (e.before, e.after, e.delta))] for e in changed]
+        yield from table(["what changed", "before", "after", "difference"], body)
 
 
 def _counts(report: Report) -> Iterator[str]:

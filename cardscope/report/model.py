@@ -9,6 +9,7 @@ from typing import Literal
 from cardscope.fields import Read
 from cardscope.findings import Finding
 from cardscope.inventory import Inventory
+from cardscope.measures.before import Effect
 from cardscope.measures.differences import Difference
 from cardscope.measures.facts import Facts
 from cardscope.measures.kvcache import AttentionFacts, KvCache
@@ -124,6 +125,8 @@ class Report:
     groups: tuple[tuple[str, int, str], ...] = ()
     """(tower, how many equal layers, what they are made of)."""
     inventory: Inventory | None = None
+    effects: tuple[Effect, ...] = ()
+    """Figures before and after the what-ifs; empty where there are none, or where one side cannot be counted."""
 
     def to_dict(self) -> dict[str, object]:
         """The JSON of `cardscope MODEL --json`."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
+from cardscope.measures.before import Effect
 from cardscope.measures.kvcache import CacheRow, KvCache
 from cardscope.report.lines import WIDTH, Line, Span, Style, bar, columns, fit, line, pad, safe, shorten, spelled, wrap
 from cardscope.report.model import Checkpoint, Exact, Report
@@ -104,6 +105,19 @@ def _changes(report: Report) -> Iterator[Line]:
         told += f" (was {shorten(safe(spelled(before)), 200)})"
         for row in wrap(told.split(" "), 2, 0, " "):
             yield line(Span(row, "warn"))
+    for effect in report.effects:
+        if effect.before != effect.after:
+            yield _effect(effect)
+
+
+def _effect(effect: Effect) -> Line:
+    """One figure before, after, and what changed; a figure that only one side has changes by all of itself."""
+    shown: Callable[[float], str] = format_bytes if effect.unit == "bytes" else "{:,.0f}".format
+    before, after = effect.before or 0, effect.after or 0
+    start = f"  {shorten(safe(effect.name), 15):<15} {shown(before):>18} → {shown(after):>18}  "
+    sign = "+" if after > before else "−"
+    share = f" {_signed(100 * (after - before) / before)} %" if before else ""
+    return line(start, Span(f"{sign}{shown(abs(after - before))}{share}", "strong"))
 
 
 # -- the four counts ---------------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ def _finish(found: RawConfig, edits: tuple[tuple[str, str], ...]) -> RawConfig:
     from cardscope.source import whatif
 
     data, changes = whatif.apply(found.data, edits, aliases_of)
-    return replace(found, data=data, changes=changes)
+    return replace(found, data=data, changes=changes, base=found.data)
 
 
 def _own_nanochat(found: RawConfig) -> RawConfig:
