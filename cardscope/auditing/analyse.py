@@ -12,6 +12,7 @@ from cardscope.auditing.rows import Row, cut, failed
 from cardscope.errors import CardscopeError
 from cardscope.model import RawConfig
 from cardscope.report.model import Exact
+from cardscope.rules import Repository, of_config, of_repository
 from cardscope.stored import method
 
 LEAN: Final = Options(lean=True)
@@ -36,7 +37,11 @@ class Analyst:
             else:
                 self.repeated += 1
             facts = raw.hub
-            return replace(known, id=name, revision=raw.revision, license=cut(facts.license) if facts else None)
+            row = replace(known, id=name, revision=raw.revision, license=cut(facts.license) if facts else None)
+            if row.error:
+                return row
+            more = of_repository(Repository(name, raw.data, row.parameters, facts))
+            return replace(row, findings=(*row.findings, *more))
         except Exception as error:  # noqa: BLE001 - one model costs itself, never the audit
             return failed(name, error, raw)
 
@@ -74,7 +79,7 @@ def figures(name: str, raw: RawConfig, exact: Exact = SKIPPED) -> Row:
         context=report.spec.max_positions if report.spec else None,
         attention=report.attention.kind if report.attention else None,
         license=cut(raw.hub.license) if raw.hub else None,
-        findings=report.findings,
+        findings=(*report.findings, *of_config(raw.data, raw.where)),
     )
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from cardscope.auditing.rows import Row
 from cardscope.errors import UsageError
-from cardscope.findings import RULES
+from cardscope.findings import RULES as REPORTED
+from cardscope.rules import RULES as RULED
 
+RULES: Final = {**REPORTED, **{code: (rule.severity, rule.summary) for code, rule in RULED.items()}}
+"""Code → (severity, what it is about), of the report and of the audit."""
 SEVERITIES = ("info", "warning", "error")
 
 

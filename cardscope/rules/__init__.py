@@ -1,0 +1,31 @@
+"""Findings an audit looks for beyond those of the report: one function a rule, its docstring the page in the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cardscope.findings import Finding
+from cardscope.rules import config, repository
+from cardscope.rules.rule import Repository, Rule
+
+__all__ = ["RULES", "Repository", "Rule", "of_config", "of_repository"]
+
+RULES: Mapping[str, Rule] = {rule.code: rule for rule in (*config.RULES, *repository.RULES)}
+"""Code → rule, in order."""
+LONGEST = 300
+
+
+def of_config(data: Mapping[str, Any], where: str) -> Iterator[Finding]:
+    """What the rules find in a config's own keys, and in those of its text model."""
+    for prefix, place in config.places(data):
+        for rule in config.RULES:
+            for key, message in rule.check(place):
+                yield Finding(rule.code, rule.severity, message[:LONGEST], f"{where}:{prefix}{key}")
+
+
+def of_repository(about: Repository) -> Iterator[Finding]:
+    """What the rules find in a repository's name, files and metadata."""
+    for rule in repository.RULES:
+        for key, message in rule.check(about):
+            yield Finding(rule.code, rule.severity, message[:LONGEST], key)
