@@ -40,7 +40,7 @@ class Analyst:
             row = replace(known, id=name, revision=raw.revision, license=cut(facts.license) if facts else None)
             if row.error:
                 return row
-            more = of_repository(Repository(name, raw.data, row.parameters, facts))
+            more = of_repository(Repository(name, raw.data, row.parameters, facts, row.active))
             return replace(row, findings=(*row.findings, *more))
         except Exception as error:  # noqa: BLE001 - one model costs itself, never the audit
             return failed(name, error, raw)

@@ -132,6 +132,8 @@ def quantization_unnamed(config: Config) -> Found:
     Loaders choose the kernels by `quant_method` and refuse or ignore the rest without it. Fix: add `quant_method`.
     """
     found = config.get("quantization_config")
+    if "quantization" in config:
+        return  # MLX writes both keys, and needs no method
     # bitsandbytes wrote two keys of its own before the method had a name.
     named = isinstance(found, Mapping) and set(found) & {"quant_method", "load_in_4bit", "load_in_8bit"}
     if isinstance(found, Mapping) and found and not named:

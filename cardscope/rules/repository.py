@@ -7,7 +7,7 @@ from typing import Final
 
 from cardscope.rules.rule import Found, Repository, Rule
 
-_SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d{1,4}(?:\.\d{1,3})?)([BM])(?![A-Za-z0-9])", re.IGNORECASE)
+_SIZE = re.compile(r"(?<![A-Za-z0-9._])(\d{1,4}(?:[._]\d{1,3})?)([BM])(?![A-Za-z0-9])", re.IGNORECASE)
 _METHOD = re.compile(r"(?<![A-Za-z0-9])(AWQ|GPTQ)(?![A-Za-z0-9])", re.IGNORECASE)
 _SHARD = re.compile(r"model-(\d{5})-of-(\d{5})\.safetensors")
 
@@ -31,8 +31,10 @@ def name_size(about: Repository) -> Found:
     sizes = _SIZE.findall(about.name.rpartition("/")[2])
     if len(sizes) != 1 or not about.parameters:
         return
-    said = float(sizes[0][0]) * (1e9 if sizes[0][1] in "Bb" else 1e6)
-    if said and not 1 / 1.5 < about.parameters / said < 1.5:
+    said = float(sizes[0][0].replace("_", ".")) * (1e9 if sizes[0][1] in "Bb" else 1e6)
+    # A mixture may be named for the parameters that one token uses.
+    counts = (about.parameters, about.active or about.parameters)
+    if said and not any(1 / 1.5 < count / said < 1.5 for count in counts):
         yield "name", f"the name says {''.join(sizes[0])} and {about.parameters:,} parameters are counted"
 
 

@@ -19,6 +19,7 @@ class Repository(NamedTuple):
     config: Mapping[str, Any]
     parameters: int | None
     facts: HubFacts | None
+    active: int | None = None
 
     @property
     def files(self) -> tuple[str, ...]:

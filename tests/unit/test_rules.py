@@ -94,6 +94,19 @@ def test_a_rule_of_repositories_tells_the_two_apart(code):
     assert code not in codes(of_repository(good))
 
 
+@pytest.mark.parametrize(
+    "about",
+    [
+        repo(name="org/m-1_6b", parameters=1_644_515_328),
+        repo(name="org/m-17B-128E", parameters=401_583_781_376)._replace(active=17_170_000_000),
+        repo(name="org/m-8x7B", parameters=46_702_792_704),
+        repo(name="org/m-30B-A3B", parameters=30_532_122_624),
+    ],
+)
+def test_sizes_that_are_meant_otherwise_are_no_finding(about):
+    assert "CS402" not in codes(of_repository(about))
+
+
 def test_every_rule_is_tried():
     assert [*CONFIGS, *REPOSITORIES] == list(RULES)
 
