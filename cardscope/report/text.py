@@ -70,7 +70,8 @@ def _size(report: Report) -> Iterator[str]:
         stored = report.parameters.checkpoint.stored_numbers
         yield f"{format_count(stored)} numbers stored" if stored else "parameters unknown"
     else:
-        yield f"{format_count(head.total)} parameters"
+        ranged = head.witness == "analytic" and any(item.code == "CS130" for item in report.findings)
+        yield f"{format_count(head.total)} parameters{' (one of a range: CS130)' if ranged else ''}"
         if head.active is None:
             yield "active unknown"
         elif head.active != head.total:

@@ -6,6 +6,7 @@ import cardscope
 from cardscope.errors import BadField, UsageError
 from cardscope.nanochat import counts
 from cardscope.nanochat.epochs import BY_NAME, EPOCHS, Sizes, release, width_and_heads, windows
+from cardscope.report.render import render
 from cardscope.source import formula
 
 
@@ -157,6 +158,7 @@ def test_a_meta_that_several_releases_fit_gives_a_range_and_its_reasons(data, lo
     (told,) = [item.message for item in found.findings if item.code == "CS130"]
     assert f"between {low} and {high}" in told
     assert found.parameters.analytic.confidence == "guess"
+    assert "one of a range" in render(found, "human").partition("PARAMETERS")[0]
 
 
 def test_a_config_in_nanochats_own_keys_is_not_read_as_transformers_defaults():
