@@ -58,7 +58,7 @@ WITHOUT_ENTRY = {
         gemma4_unified_text glm46v glm_ocr glm_ocr_text granitemoe_swa granitemoeshared hrm_text hunyuan_v1_dense hy_v4
         hyperclovax inkling2_text inkling_text kolibri1 layoutlm lighton_ocr llava_next_video llava_onevision
         megatron-bert minimax_m3_vl minimax_m3_vl_text modernbert-decoder moshi moss_transcribe_diarize muse_glimmer
-        muse_glimmer_text musicgen musicgen_melody nanochat-native phi4_multimodal qwen2_5_omni_text
+        mimo_v2_flash muse_glimmer_text musicgen musicgen_melody nanochat-native phi4_multimodal qwen2_5_omni_text
         qwen2_5_omni_thinker qwen3_asr qwen3_omni_moe_text qwen3_omni_moe_thinker qwen4_exp qwen4_exp_text reformer
         roc_bert unispeech unispeech-sat video_llava vipllava vit_msn xmod zamba2 zaya""",
 }
