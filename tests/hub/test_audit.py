@@ -45,7 +45,7 @@ def quick(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("org/gated", "gated"), ("org/nothing", "not_found"), ("org/gguf", "not_found"), ("org/503-info", "network"),
+        ("org/gated", "gated"), ("org/nothing", "not_found"), ("org/adapter", "not_found"), ("org/503-info", "network"),
         ("org/truncated-file", "network"), ("org/fat", "too_large"), ("org/garbage-file", "not_a_config"),
     ],
 )  # fmt: skip
