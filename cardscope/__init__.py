@@ -7,15 +7,16 @@ report.parameters.analytic.total
 
 from typing import TYPE_CHECKING
 
-from cardscope.api import audit, compare, explain, inspect, train
+from cardscope.api import audit, compare, explain, fit, inspect, train
 from cardscope.errors import CardscopeError
 
 if TYPE_CHECKING:
+    from cardscope.fitting.answer import Fit
     from cardscope.report.model import Report
 
 __version__ = "0.1.0"
 
-__all__ = ["CardscopeError", "Report", "audit", "compare", "explain", "inspect", "train"]
+__all__ = ["CardscopeError", "Fit", "Report", "audit", "compare", "explain", "fit", "inspect", "train"]
 
 
 def __getattr__(name: str) -> object:
@@ -24,4 +25,8 @@ def __getattr__(name: str) -> object:
         from cardscope.report.model import Report
 
         return Report
+    if name == "Fit":
+        from cardscope.fitting.answer import Fit
+
+        return Fit
     raise AttributeError(f"module 'cardscope' has no attribute {name!r}")

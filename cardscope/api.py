@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cardscope.comparison import Comparison
     from cardscope.derivation import Explanation
     from cardscope.exact import ExactCount, Worker
+    from cardscope.fitting.answer import Fit
     from cardscope.model import RawConfig
     from cardscope.report.model import Exact, Report
     from cardscope.training import Plan
@@ -84,6 +85,46 @@ def audit(
 
     fetch = Fetcher(token=token, offline=offline, refresh=refresh, tries=tries)
     return rows(ids, fetch, jobs, ordered=ordered)
+
+
+def fit(
+    model: Model,
+    gpu: str | None = None,
+    *,
+    engine: str = "transformers",
+    context: int | None = None,
+    batch: int = 1,
+    quant: str | None = None,
+    kv_dtype: str | None = None,
+    tp: int = 1,
+    new_tokens: int | None = None,
+    engine_options: Mapping[str, object] | None = None,
+    headers: Choice = "auto",
+    revision: str | None = None,
+    token: str | bool | None = None,
+    offline: bool = False,
+    refresh: bool = False,
+    sets: Iterable[str | tuple[str, str]] = (),
+) -> Fit:
+    """Whether a model runs on a GPU under an engine, and what it needs in bytes; no GPU: "unknown".
+
+    `context` is prompt and answer together, or, where `new_tokens` is given, the prompt those are added to; by default
+    8,192 or what the model was made for.  `quant` is the repository's own where it is None.  Raises the
+    CardscopeError family.
+    """
+    from cardscope.assemble import assemble
+    from cardscope.fitting.answer import answer, default_context, target
+    from cardscope.fitting.engines import engine as find_engine
+    from cardscope.fitting.hardware import devices
+    from cardscope.fitting.target import Load
+    from cardscope.source import resolve
+
+    chosen, hardware = find_engine(engine), devices(gpu) if gpu is not None else None
+    raw = resolve(model, revision=revision, token=token, offline=offline, refresh=refresh, sets=sets)
+    look, _ = _stored(raw, headers, token, refresh=refresh)
+    found = target(raw, assemble(raw, stored=look))
+    tokens = default_context(found) if context is None else context
+    return answer(found, Load(tokens, batch, new_tokens, quant, kv_dtype, tp, hardware, engine_options or {}), chosen)
 
 
 def _stored(raw: RawConfig, headers: Choice, token: str | bool | None, *, refresh: bool) -> tuple[Look | None, bool]:

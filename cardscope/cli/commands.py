@@ -11,6 +11,7 @@ from cardscope import __version__
 
 COMMANDS: Final = {
     "report": "The report of one model; `cardscope MODEL` is the same.",
+    "fit": "Will it run on this GPU, before anything is downloaded.",
     "gpus": "The hardware table: memory, bandwidth, throughput, sources.",
     "audit": "Many models: one row each, findings, resumable.",
     "compare": "Models, revisions and what-ifs side by side.",

@@ -13,8 +13,8 @@ import click
 @click.option("--markdown", is_flag=True, help="As a Markdown table.")
 def command(names: tuple[str, ...], *, as_json: bool, markdown: bool) -> None:
     """The hardware table: memory, bandwidth, throughput, sources."""
-    from cardscope.fit.hardware import devices, table
-    from cardscope.fit.show import gpus_dict, gpus_lines, gpus_markdown
+    from cardscope.fitting.hardware import devices, table
+    from cardscope.fitting.show import gpus_dict, gpus_lines, gpus_markdown
     from cardscope.report.lines import emit, encodable
 
     cards, machines = table()

@@ -52,8 +52,8 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "huggingface_hub": ("source/", "auditing/hub_query.py"),
     "click": ("cli/",),
     "pyarrow": ("auditing/parquet.py",),
-    "psutil": ("fit/detect.py",),
-    "pynvml": ("fit/detect.py",),
+    "psutil": ("fitting/detect.py",),
+    "pynvml": ("fitting/detect.py",),
 }
 """Package → the files and folders that may import it."""
 NETWORK = {"socket", "ssl", "http", "ftplib", "httpx", "httpx2", "requests", "urllib3", "aiohttp"}

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from cardscope.cli.commands import cli
 from cardscope.errors import UsageError
-from cardscope.fit.hardware import card, devices, table
+from cardscope.fitting.hardware import card, devices, table
 
 CARDS, MACHINES = table()
 

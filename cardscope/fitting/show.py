@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cardscope.fit.hardware import Gpu, Instance
+from cardscope.fitting.hardware import Gpu, Instance
 from cardscope.report.lines import Line, Span, line, safe
 from cardscope.report.markdown import escape, table
 

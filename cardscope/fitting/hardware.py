@@ -111,7 +111,7 @@ def devices(text: str) -> Devices:
     if len(text) > 200:
         raise UsageError("the GPU's name is longer than any", hint='--gpu takes a name such as "RTX 4090" or "24GB"')
     if text.strip().lower() == "auto":
-        from cardscope.fit.detect import detect
+        from cardscope.fitting.detect import detect
 
         return detect()
     # A name may hold a plus sign of its own: the whole word comes first.

@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 
 from cardscope.errors import UsageError
-from cardscope.fit.hardware import Devices, Gpu, card
+from cardscope.fitting.hardware import Devices, Gpu, card
 
 DRM = Path("/sys/class/drm")
 

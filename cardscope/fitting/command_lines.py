@@ -1,0 +1,45 @@
+"""The engine's own command line with the values of the answer."""
+
+from __future__ import annotations
+
+import shlex
+
+from cardscope.fitting.target import Load, Need, Target
+
+VLLM_LOAD = {"nf4": "bitsandbytes", "int8": "bitsandbytes", "fp8": "fp8"}
+
+
+def command_line(engine: str, target: Target, load: Load, need: Need) -> str:
+    """One line to run it with; what the engine takes from the repository itself is left out."""
+    if engine == "vllm":
+        return _vllm(target, load, need)
+    if engine == "llama.cpp":
+        return _llamacpp(target, load, need)
+    words = ["transformers", "serve", target.id]
+    return f"{words[0]} {words[1]} {shlex.quote(words[2])}" if engine == "transformers" else ""
+
+
+def _vllm(target: Target, load: Load, need: Need) -> str:
+    s = need.settings
+    words = ["vllm", "serve", shlex.quote(target.id), "--max-model-len", str(s["max_model_len"])]
+    words += ["--gpu-memory-utilization", str(s["gpu_memory_utilization"]), "--max-num-seqs", str(s["max_num_seqs"])]
+    words += ["--max-num-batched-tokens", str(s["max_num_batched_tokens"])]
+    if len(need.each) > 1:
+        words += ["--tensor-parallel-size", str(len(need.each))]
+    if load.quant in VLLM_LOAD:
+        words += ["--quantization", VLLM_LOAD[load.quant]]
+    if load.kv_dtype:
+        words += ["--kv-cache-dtype", "fp8" if "8" in load.kv_dtype else "auto"]
+    return " ".join(words)
+
+
+def _llamacpp(target: Target, load: Load, need: Need) -> str:
+    s = need.settings
+    quant = (load.quant or "bf16").upper()
+    words = ["llama-server", "-m", shlex.quote(f"{target.id.rpartition('/')[2]}-{quant}.gguf"), "-c", str(s["n_ctx"])]
+    words += ["-ngl", str(s["n_gpu_layers"]), "-ub", str(s["n_ubatch"]), "-fa", "on" if s["flash_attn"] else "off"]
+    if load.batch > 1:
+        words += ["-np", str(load.batch)]
+    if load.kv_dtype:
+        words += ["-ctk", load.kv_dtype, "-ctv", load.kv_dtype]
+    return " ".join(words)

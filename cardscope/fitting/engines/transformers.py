@@ -1,0 +1,76 @@
+"""transformers: weights, a cache that grows by concatenation, and what a prefill holds for a moment.
+
+Peak of `generate`: weights + max(cache of the prompt + the prefill's transient, cache at the end).  The transient of
+the widest block is (3·I + 4·H) numbers a token; since 4.45 the logits are of the last token only.  Compared with the
+tables that Qwen publishes (docs/accuracy.md).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cardscope.fitting.engines.options import whole, word
+from cardscope.fitting.precisions import canonical, sizes
+from cardscope.fitting.target import GIB, Load, Need, Target, shares
+from cardscope.measures.kvcache import constant_bytes, live_elements
+from cardscope.units import dtype_bytes, dtype_name
+
+NAME: Final = "transformers"
+OPTIONS: Final = ("attn_implementation", "prefill_chunk_size", "logits_to_keep")
+CONTEXT: Final = GIB // 2
+"""CUDA context with lazily loaded kernels: 0.47 GiB with torch 2.1 on an A100 (stas00/ml-engineering, performance)."""
+EAGER: Final = 12
+"""Bytes of one score under eager attention: bf16 scores and mask, and softmax in fp32 in and out."""
+
+
+def need(target: Target, load: Load) -> Need:
+    """Bytes at the peak of one prefill and one generation."""
+    count = load.count
+    weights = sizes(target, load.quant).total + _second_head(target, load)
+    prompt, end = cache_bytes(target, load, load.context), cache_bytes(target, load, load.tokens)
+    moment = transient(target, load)
+    each_moment = max(moment - (end - prompt), 0)
+    parts = shares(load.devices, count)
+    each = tuple(int((weights + end) * share) + each_moment + CONTEXT for share in parts)
+    return Need(
+        weights,
+        end,
+        each_moment * count,
+        CONTEXT * count,
+        each,
+        tuple(gpu.usable for gpu in load.devices.gpus) if load.devices else None,
+        settings={"attn_implementation": word(load.options, "attn_implementation", "sdpa")},
+    )
+
+
+def cache_bytes(target: Target, load: Load, tokens: int) -> int:
+    """Live cache of the batch: windows keep a window, recurrent layers their state."""
+    states = tuple(target.inventory.states())
+    dtype = (dtype_name(load.kv_dtype) if load.kv_dtype else None) or (
+        "float32" if target.plain_bytes == 4 else "bfloat16"
+    )
+    source = sum(n * s.per_source_token for n, s in states) * tokens
+    live = live_elements(states, tokens) + source
+    return load.batch * (int(live * dtype_bytes(dtype)) + constant_bytes(states, dtype))
+
+
+def transient(target: Target, load: Load) -> int:
+    """What one prefill holds at once beside weights and cache."""
+    tokens = min(load.context, whole(load.options, "prefill_chunk_size", load.context))
+    size = target.plain_bytes
+    hidden, vocab = target.facts.hidden_size or 0, target.facts.vocab_size or 0
+    total = tokens * size * (target.inner + 4 * hidden)
+    # A latent cache is expanded to full keys and values over the whole context in every forward.
+    total += load.context * size * target.expanded
+    if word(load.options, "attn_implementation", "sdpa") == "eager":
+        total += (target.facts.num_heads or 0) * tokens * load.context * EAGER
+    logits = 6 * vocab * (tokens if whole(load.options, "logits_to_keep", 1) == 0 else 1)
+    return load.batch * max(total, logits)
+
+
+def _second_head(target: Target, load: Load) -> int:
+    """FP8 checkpoints of tied models hold the head a second time, and transformers keeps both."""
+    quant = canonical(load.quant) if load.quant else target.precision
+    if not quant.startswith("fp8") or not target.facts.tied_embeddings:
+        return 0
+    return (target.facts.vocab_size or 0) * (target.facts.hidden_size or 0) * 2
