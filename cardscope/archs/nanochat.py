@@ -8,18 +8,11 @@ from cardscope.errors import BadField, UsageError
 from cardscope.fields import Fields
 from cardscope.nanochat import counts
 from cardscope.nanochat.epochs import BY_NAME, Epoch, Sizes, windows
+from cardscope.nanochat.view import KEYS
 from cardscope.parts import BARE, Attention, Bag, Layer, Mlp, Part, Spec, Table, Tensor
 
 NATIVE = "nanochat-native"
 """Our own name: a config that holds nanochat's own keys, and which release built it."""
-KEYS = {
-    "hidden_size": "n_embd",
-    "num_hidden_layers": "n_layer",
-    "num_attention_heads": "n_head",
-    "num_key_value_heads": "n_kv_head",
-    "max_position_embeddings": "sequence_len",
-}
-"""The field's name → nanochat's."""
 
 
 @arch(NATIVE)

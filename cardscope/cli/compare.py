@@ -23,7 +23,7 @@ from cardscope.errors import UsageError
 def command(
     models: tuple[str, ...], *, families: tuple[str, ...], form: str, as_json: bool, output: str | None, **options: Any
 ) -> None:
-    """MODELS side by side: models, MODEL@revision, MODEL,key=value; `*` marks what differs."""
+    """Models, revisions and what-ifs side by side."""
     from cardscope.api import compare
     from cardscope.comparison.render import lines, markdown
 

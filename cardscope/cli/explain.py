@@ -16,7 +16,7 @@ from cardscope.cli.write import text_options, write
 @source_options
 @text_options
 def command(model: str, *, form: str, as_json: bool, output: str | None, **options: Any) -> None:
-    """The count of MODEL derived step by step, with the numbers put in, and what scales how."""
+    """The count derived step by step, with the numbers put in."""
     from cardscope.api import explain
     from cardscope.derivation.render import lines, markdown
 

@@ -16,19 +16,27 @@ _POSITIVE = click.FloatRange(min=0, min_open=True, max=1e30)
 @click.command("train")
 @click.argument("model")
 @click.option("--tokens", type=click.IntRange(1, 1 << 60), help="Tokens to train on; else by --ratio.")
-@click.option("--ratio", type=_POSITIVE, default=20.0, help="Tokens per parameter.  [20]")
+@click.option("--ratio", type=_POSITIVE, default=20.0, help="Tokens per parameter.", show_default=True)
 @click.option("--sequence", type=click.IntRange(1, 1 << 30), help="Tokens a sequence; else the context, to 2,048.")
-@click.option("--batch-tokens", type=click.IntRange(1, 1 << 40), default=524_288, help="Tokens a step.  [524288]")
-@click.option("--device-batch", type=click.IntRange(1, 1 << 20), default=32, help="Sequences a device at once.  [32]")
-@click.option("--devices", type=click.IntRange(1, 1_000_000), default=8, help="How many.  [8]")
-@click.option("--peak-tflops", type=_POSITIVE, default=989.0, help="Dense bf16 of one device.  [989, an H100]")
-@click.option("--mfu", type=click.FloatRange(0, 100, min_open=True), default=50.0, help="Percent of the peak.  [50]")
+@click.option(
+    "--batch-tokens", type=click.IntRange(1, 1 << 40), default=524_288, help="Tokens a step.", show_default=True
+)
+@click.option(
+    "--device-batch", type=click.IntRange(1, 1 << 20), default=32, help="Sequences a device at once.", show_default=True
+)
+@click.option(
+    "--devices", type=click.IntRange(1, 1_000_000), default=8, help="How many devices train it.", show_default=True
+)
+@click.option("--peak-tflops", type=_POSITIVE, default=989.0, help="Dense bf16 of one device.", show_default=True)
+@click.option(
+    "--mfu", type=click.FloatRange(0, 100, min_open=True), default=50.0, help="Percent of the peak.", show_default=True
+)
 @click.option("--price", type=_POSITIVE, help="Of all devices together, an hour.")
-@click.option("--chars-per-token", type=_POSITIVE, default=4.8, help="Of the tokenizer on the data.  [4.8]")
+@click.option("--chars-per-token", type=_POSITIVE, default=4.8, help="Of the tokenizer on the data.", show_default=True)
 @source_options
 @text_options
 def command(model: str, *, form: str, as_json: bool, output: str | None, **options: Any) -> None:
-    """Tokens, FLOPs, steps, time, cost and data of training MODEL."""
+    """Tokens, FLOPs, steps, time, cost and data of training it."""
     from cardscope.api import train
     from cardscope.training.render import lines, markdown
 

@@ -6,6 +6,14 @@ from collections.abc import Mapping
 
 from cardscope.nanochat.epochs import BY_NAME, Epoch, Sizes
 
+KEYS = {
+    "hidden_size": "n_embd",
+    "num_hidden_layers": "n_layer",
+    "num_attention_heads": "n_head",
+    "num_key_value_heads": "n_kv_head",
+    "max_position_embeddings": "sequence_len",
+}
+"""The field's name → nanochat's."""
 _OWN = ("n_layer", "n_embd", "n_head", "n_kv_head", "vocab_size", "sequence_len")
 _EXPORT = (
     "num_hidden_layers",

@@ -131,7 +131,7 @@ def aliases_of(model_type: str) -> Mapping[str, str]:
     from cardscope import harvest
 
     if model_type == "nanochat-native":
-        from cardscope.archs.nanochat import KEYS
+        from cardscope.nanochat.view import KEYS
 
         return KEYS
 
