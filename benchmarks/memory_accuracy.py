@@ -377,6 +377,10 @@ def document(rows: list[Row], skipped: list[tuple[str, str, str]], complete: int
     ]
     text += [*tables(rows), "", budget_line(rows), ""]
     text += [
+        "Points of transformers 4.51 and later (Qwen3's table) are predicted with prefill_chunk_size=1: they show no"
+    ]
+    text += ["prefill transient, and their source does not say why. `fit` itself counts the transient by default.", ""]
+    text += [
         "## Points beyond the target",
         "",
         "| point | engine | quantity | model | predicted | measured | error % | note |",
