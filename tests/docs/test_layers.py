@@ -23,7 +23,7 @@ STRATA: tuple[tuple[str, ...], ...] = (
     ("checkpoint",),
     ("source", "stored"),
     ("assemble", "rules"),
-    ("auditing", "comparison", "derivation", "fit", "training"),
+    ("auditing", "comparison", "derivation", "fitting", "training"),
     ("api",),
     ("cli",),
     ("__init__", "__main__"),
