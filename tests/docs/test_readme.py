@@ -17,4 +17,4 @@ def test_the_readme_has_the_two_commands_that_ci_runs():
     """CI takes its commands from the README, so the markers must be there."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "<!-- install -->\n```bash\npip install -e '.[exact]' && cardscope meta-llama/Meta-Llama-3-8B\n```" in text
-    assert "<!-- test -->\n```bash\npip install -e '.[test]' && pytest -q\n```" in text
+    assert "<!-- test -->\n```bash\npip install -e '.[test]' && pytest -q -n 2\n```" in text
