@@ -347,7 +347,7 @@ def _findings(
             finding("CS112", "the repository brings its own code, which is never run here", f"{where}:auto_map")
         )
     if reading.whole and declared(identity.model_type) is None:
-        basis = "nanochat's own code" if identity.model_type == "nanochat-native" else "published totals alone"
+        basis = "nanochat's own code" if identity.model_type == "nanochat-native" else "published layouts"
         message = f"transformers has no class for {identity.model_type}: declared from {basis}"
         found.append(finding("CS121", message, f"{where}:model_type"))
     if identity.inferred:

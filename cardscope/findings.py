@@ -22,7 +22,7 @@ RULES: Final[Mapping[str, tuple[Severity, str]]] = {
     "CS118": ("info", "the class ties a head that the file says is not tied"),
     "CS119": ("warning", "the class named is none that transformers has for the model type"),
     "CS120": ("info", "extra prediction layers of unknown form are not counted"),
-    "CS121": ("info", "transformers has no class for the model type: declared from published totals alone"),
+    "CS121": ("info", "transformers has no class for the model type: its declaration is held to no empty model"),
     "CS130": ("warning", "several releases of nanochat fit what is known, and they differ in size"),
     "CS131": ("warning", "an export of a later nanochat to transformers' class has lost tensors"),
     "CS201": ("error", "the analytic count differs from the exact count"),
