@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cardscope.derivation import Explanation
     from cardscope.exact import ExactCount, Worker
     from cardscope.fitting.answer import Fit
+    from cardscope.fitting.largest import Largest
     from cardscope.model import RawConfig
     from cardscope.report.model import Exact, Report
     from cardscope.training import Plan
@@ -125,6 +126,32 @@ def fit(
     found = target(raw, assemble(raw, stored=look))
     tokens = default_context(found) if context is None else context
     return answer(found, Load(tokens, batch, new_tokens, quant, kv_dtype, tp, hardware, engine_options or {}), chosen)
+
+
+def largest(
+    gpu: str,
+    *,
+    engine: str = "transformers",
+    context: int = 8192,
+    batch: int = 1,
+    quant: str | None = None,
+    kv_dtype: str | None = None,
+    tp: int = 1,
+    engine_options: Mapping[str, object] | None = None,
+) -> Largest:
+    """The most parameters a GPU holds at each precision, and which models of the catalogue fit it best.
+
+    Touches neither network nor disk beyond the package's own data.  Raises UsageError.
+    """
+    from cardscope.fitting.engines import engine as find_engine
+    from cardscope.fitting.hardware import devices
+    from cardscope.fitting.largest import find_largest
+    from cardscope.fitting.target import Load
+
+    chosen = find_engine(engine)
+    return find_largest(
+        chosen, Load(context, batch, None, quant, kv_dtype, tp, devices(gpu), options=engine_options or {})
+    )
 
 
 def _stored(raw: RawConfig, headers: Choice, token: str | bool | None, *, refresh: bool) -> tuple[Look | None, bool]:

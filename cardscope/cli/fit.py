@@ -7,12 +7,15 @@ from typing import Any
 
 import click
 
+from cardscope.cli.fitting import Forms, exit_code, parse_options, write
 from cardscope.cli.options import output_options, source_options
+from cardscope.errors import UsageError
 
 
 @click.command("fit")
-@click.argument("model")
+@click.argument("model", required=False)
 @click.option("--gpu", help='What it should run on: "RTX 4090", 8xH100, 24GB, "4090 + 3060", auto.')
+@click.option("--largest", is_flag=True, help="No MODEL: the largest models that the GPU holds.")
 @click.option("--engine", default="transformers", help="transformers, vllm, llama.cpp or generic.")
 @click.option("--engine-option", "pairs", multiple=True, metavar="KEY=VALUE", help="An option of the engine's own.")
 @click.option("--context", type=click.IntRange(1, 1 << 30), help="Tokens a sequence; at most 8,192 by default.")
@@ -25,13 +28,42 @@ from cardscope.cli.options import output_options, source_options
 @click.option("--strict", is_flag=True, help="A marginal verdict exits 1.")
 @source_options
 @output_options
-def command(model: str, *, form: str, as_json: bool, output: str | None, strict: bool, **options: Any) -> int:
+def command(
+    model: str | None, *, largest: bool, form: str, as_json: bool, output: str | None, strict: bool, **options: Any
+) -> int:
     """Will it run on this GPU, before anything is downloaded."""
-    from cardscope.api import fit
-    from cardscope.cli.fitting import exit_code, parse_options, write
-
     options["engine_options"] = parse_options(options.pop("pairs"))
+    form = "json" if as_json else form
+    if largest:
+        if model is not None:
+            raise UsageError(f"--largest asks about no single model, and {model[:60]} is one", hint="leave one out")
+        return _largest(options, form, output)
+    if model is None:
+        raise UsageError("no MODEL was named", hint="`cardscope fit MODEL --gpu 24GB`, or --gpu 24GB --largest")
+    return _fit(model, options, form, output, strict=strict)
+
+
+def _fit(model: str, options: dict[str, Any], form: str, output: str | None, *, strict: bool) -> int:
+    from cardscope.api import fit
+    from cardscope.fitting.render import lines, markdown
+
     options["headers"] = "auto" if options["headers"] is None else options["headers"]
     found = fit(model, **options)
-    write(found, "json" if as_json else form, output, sys.stdout)
+    forms = Forms(found.model, lambda: lines(found), lambda: markdown(found), found.to_dict, found.verdict)
+    write(forms, form, output, sys.stdout)
     return exit_code(found.verdict, strict=strict)
+
+
+def _largest(options: dict[str, Any], form: str, output: str | None) -> int:
+    from cardscope.api import largest
+    from cardscope.fitting.show_largest import lines, markdown
+
+    taken = ("gpu", "engine", "context", "batch", "quant", "kv_dtype", "tp", "engine_options")
+    given = {key: options[key] for key in taken if options[key] is not None}
+    if "gpu" not in given:
+        raise UsageError("--largest asks what a GPU holds, and none was named", hint="--gpu 24GB --largest")
+    found = largest(**given)
+    names = "\n".join(item.id for item in found.best)
+    forms = Forms(f"on {found.devices.name}", lambda: lines(found), lambda: markdown(found), found.to_dict, names)
+    write(forms, form, output, sys.stdout)
+    return 0 if found.fits else 1

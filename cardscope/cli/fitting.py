@@ -1,17 +1,26 @@
-"""What `cardscope fit` writes, where to, and its exit code."""
+"""What `cardscope fit` is asked and writes: options, forms, exit codes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import Any, Final, NamedTuple, TextIO
 
 from cardscope.errors import UsageError
+from cardscope.report.lines import Line, emit, encodable, plain
 
-if TYPE_CHECKING:
-    from cardscope.fitting.answer import Fit
+BY_SUFFIX: Final = {".json": "json", ".md": "markdown", ".html": "html"}
 
-BY_SUFFIX = {".json": "json", ".md": "markdown"}
+
+class Forms(NamedTuple):
+    """One answer in every form it may be written in."""
+
+    title: str
+    lines: Callable[[], Sequence[Line]]
+    markdown: Callable[[], str]
+    data: Callable[[], Mapping[str, Any]]
+    quiet: str
 
 
 def parse_options(pairs: Sequence[str]) -> dict[str, object]:
@@ -30,33 +39,27 @@ def exit_code(verdict: str, *, strict: bool) -> int:
     return {"fits": 0, "marginal": int(strict), "does_not_fit": 1}.get(verdict, 2)
 
 
-def write(fit: Fit, form: str, output: str | None, stream: TextIO) -> None:
+def write(forms: Forms, form: str, output: str | None, stream: TextIO) -> None:
     """Writes to `output` (form by its suffix when auto) or to the stream."""
-    from cardscope.fitting.render import lines
-    from cardscope.report.lines import emit, encodable
-
     if output is not None:
         chosen = BY_SUFFIX.get(Path(output).suffix.lower(), "human") if form == "auto" else form
-        Path(output).write_text(render(fit, chosen), encoding="utf-8")
+        Path(output).write_text(render(forms, chosen), encoding="utf-8")
     elif form in {"auto", "human"}:
-        emit(lines(fit), stream)
+        emit(forms.lines(), stream)
     else:
-        stream.write(encodable(render(fit, form), stream))
+        stream.write(encodable(render(forms, form), stream))
 
 
-def render(fit: Fit, form: str) -> str:
-    """The answer as text in one of the forms human, json, markdown, quiet. Raises UsageError for html."""
-    from cardscope.fitting.render import lines, markdown
-    from cardscope.report.lines import plain
-
+def render(forms: Forms, form: str) -> str:
+    """The answer as text in one of the forms human, json, markdown, html, quiet."""
     if form == "json":
-        import json
-
-        return json.dumps(fit.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(forms.data(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     if form == "markdown":
-        return markdown(fit)
+        return forms.markdown()
     if form == "quiet":
-        return f"{fit.verdict}\n"
+        return f"{forms.quiet}\n"
     if form == "html":
-        raise UsageError("fit has no HTML form", hint="--format markdown or --json")
-    return plain(lines(fit))
+        from cardscope.report.html import page
+
+        return page(forms.title, forms.lines())
+    return plain(forms.lines())

@@ -87,7 +87,7 @@ def default_context(found: Target) -> int:
 
 def answer(found: Target, load: Load, engine: Engine) -> Fit:
     """The verdict. Raises UsageError for a load that cannot be meant."""
-    _validate(load, engine)
+    validate(load, engine)
     need = engine.need(found, load)
     sure = uncertainty(engine.name)
     verdict = judge(need, sure)
@@ -113,7 +113,8 @@ def answer(found: Target, load: Load, engine: Engine) -> Fit:
     )
 
 
-def _validate(load: Load, engine: Engine) -> None:
+def validate(load: Load, engine: Engine) -> None:
+    """Raises UsageError for a load that cannot be meant."""
     check(load.options, engine.options, engine.name)
     for name, value, most in (("context", load.tokens, MOST_TOKENS), ("batch", load.batch, MOST_BATCH)):
         if not 1 <= value <= most:

@@ -19,10 +19,14 @@ from cardscope.errors import UsageError
 PATH = Path(__file__).parent.parent / "data" / "gpus.jsonl"
 USABLE_SHARE: Final = 0.975
 """Share of the nominal memory that the driver reports, where no report of the card is known."""
+PHONE_SHARE: Final = 0.5
+"""Share of a phone's memory that one app may take: iOS ended apps at 2,040 of an iPhone XS's 3,754 MiB
+(stackoverflow.com/a/15200855); Android's share is the maker's to choose."""
 MAX_COUNT: Final = 65_536
 MAX_MEMORY: Final = 1 << 60
 _TIMES = re.compile(r"^\s*(\d{1,9})\s*(?:[x×*]\s*|\s+(?=[a-z]))(.+)$", re.IGNORECASE)
 _MEMORY = re.compile(r"^(\d+(?:\.\d+)?)\s*([kmgt]i?b|[gt])$", re.IGNORECASE)
+_PHONE = re.compile(r"^(?:phone\s+(.+)|(.+?)\s+phone)$", re.IGNORECASE)
 _UNITS: Final = {"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "g": 1e9, "t": 1e12,
                  "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}  # fmt: skip
 
@@ -44,6 +48,11 @@ class Gpu:
     aliases: tuple[str, ...] = ()
     source: str = ""
     note: str | None = None
+
+    @property
+    def is_host(self) -> bool:
+        """Whether its memory is the host's own, so that nothing can be kept beside it."""
+        return self.kind in {"cpu", "phone"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +168,12 @@ def _machine(word: str) -> tuple[Gpu, ...] | None:
 
 
 def memory_alone(word: str) -> Gpu | None:
-    """A GPU given as memory alone, all of it usable: `24GB` is 24·10⁹ bytes, `22.16GiB` is 22.16·2³⁰."""
+    """A GPU given as memory alone, all of it usable: `24GB` is 24·10⁹ bytes, `22.16GiB` is 22.16·2³⁰; `4GB phone`."""
+    if phone := _PHONE.match(word.strip()):
+        inner = memory_alone(phone[1] or phone[2])
+        note = "half of a phone's memory is taken as usable by one app"
+        usable = int(inner.memory * PHONE_SHARE) if inner else 0
+        return None if inner is None else replace(inner, name=word.strip(), usable=usable, kind="phone", note=note)
     found = _MEMORY.match(word.strip())
     if found is None:
         return None

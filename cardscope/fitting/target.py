@@ -80,6 +80,11 @@ class Load:
         return self.context + (self.new_tokens or 0)
 
     @property
+    def on_host(self) -> bool:
+        """Whether the devices are a CPU or a phone, whose memory is the host's: no driver's context, nothing beside."""
+        return self.devices is not None and all(gpu.is_host for gpu in self.devices.gpus)
+
+    @property
     def count(self) -> int:
         """Devices the work is spread over."""
         return self.devices.count if self.devices else self.tp

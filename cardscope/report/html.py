@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
@@ -14,11 +14,16 @@ from cardscope.report.text import lines
 
 def html(report: Report) -> str:
     """The page: the same lines as the terminal's, with bars drawn by the browser."""
-    page = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
-    return page.substitute(title=escape(safe(report.model.id)), body="\n".join(_rows(lines(report))))
+    return page(report.model.id, lines(report))
 
 
-def _rows(rows: list[Line]) -> Iterator[str]:
+def page(title: str, rows: Sequence[Line]) -> str:
+    """Lines of any answer as a page of their own."""
+    frame = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
+    return frame.substitute(title=escape(safe(title)), body="\n".join(_rows(rows)))
+
+
+def _rows(rows: Sequence[Line]) -> Iterator[str]:
     for row in rows:
         yield "".join(_span(span) for span in row).rstrip()
 

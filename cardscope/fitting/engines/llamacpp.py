@@ -34,23 +34,26 @@ def need(target: Target, load: Load) -> Need:
     cache = int(cache_bytes(target, load) * min(1.0, share))
     count = load.count
     compute = compute_bytes(target, load, cells) if layers else 0
-    parts = shares(load.devices, count)
-    each = tuple(int((device + cache) * part) + compute + CONTEXT for part in parts)
+    parts, context = shares(load.devices, count), 0 if load.on_host else CONTEXT
+    host = resident + cache_bytes(target, load) - cache + output_bytes(target)
+    if load.on_host:
+        device, host = device + host, 0
+    each = tuple(int((device + cache) * part) + compute + context for part in parts)
     return Need(
         device,
         cache,
         compute * count,
-        CONTEXT * count,
+        context * count,
         each,
         tuple(gpu.usable for gpu in load.devices.gpus) if load.devices else None,
-        host=resident + cache_bytes(target, load) - cache + output_bytes(target),
+        host=host,
         settings={
             "n_ctx": padded(load.tokens) * load.batch,
             "n_ubatch": whole(load.options, "n_ubatch", UBATCH),
             "n_gpu_layers": layers if layers < target.layers else target.layers + 1,
             "flash_attn": flag(load.options, "flash_attn", default=True),
         },
-        notes=("the token embeddings stay in the host's memory",),
+        notes=() if load.on_host else ("the token embeddings stay in the host's memory",),
     )
 
 

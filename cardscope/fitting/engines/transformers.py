@@ -30,13 +30,13 @@ def need(target: Target, load: Load) -> Need:
     prompt, end = cache_bytes(target, load, load.context), cache_bytes(target, load, load.tokens)
     moment = transient(target, load)
     each_moment = max(moment - (end - prompt), 0)
-    parts = shares(load.devices, count)
-    each = tuple(int((weights + end) * share) + each_moment + CONTEXT for share in parts)
+    parts, context = shares(load.devices, count), 0 if load.on_host else CONTEXT
+    each = tuple(int((weights + end) * share) + each_moment + context for share in parts)
     return Need(
         weights,
         end,
         each_moment * count,
-        CONTEXT * count,
+        context * count,
         each,
         tuple(gpu.usable for gpu in load.devices.gpus) if load.devices else None,
         settings={"attn_implementation": word(load.options, "attn_implementation", "sdpa")},
