@@ -46,6 +46,7 @@ FAMILIES = (
     "wrappers_more",
     "wrappers_audio",
     "wrappers_late",
+    "gemma3n",
     "nanochat",
 )
 """The family modules; each registers its types when imported."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from tests.oracle import hints, hints_towers, hints_wrappers, knobs, limits
+from tests.oracle import hints, hints_late, hints_towers, hints_wrappers, knobs, limits
 from tests.oracle.declared import keys_of, parts_of
 from tests.oracle.meta import config_class
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.oracle.knobs import Rule
 
 SKIPPED = object()
-RULES = {**hints_towers.RULES, **hints_wrappers.RULES, **hints.RULES}
+RULES = {**hints_towers.RULES, **hints_wrappers.RULES, **hints_late.RULES, **hints.RULES}
 
 
 class Draw:
