@@ -41,12 +41,14 @@ FAMILIES = (
     "phi4mm",
     "elders",
     "remote",
+    "remote_mixed",
     "towers",
     "wrappers",
     "wrappers_more",
     "wrappers_audio",
     "wrappers_late",
     "gemma3n",
+    "remote_wrappers",
     "nanochat",
 )
 """The family modules; each registers its types when imported."""

@@ -49,7 +49,7 @@ def internlm2(c: Fields) -> Spec:
         c.touch("reward_token_id", "tie_word_embeddings")
         value = project("v_head", 1, width(c), "head")
         return decoder(c, [layer] * c.layers(), extra=(value,), tied=False, head="base")
-    return decoder(c, [layer] * c.layers())
+    return decoder(c, [layer] * c.layers(), tied=c.flag("tie_word_embeddings", fallback=False))
 
 
 @arch("xverse", "baichuan")
