@@ -75,17 +75,22 @@ def audit(
     offline: bool = False,
     refresh: bool = False,
     tries: int = 4,
+    exact: bool = False,
 ) -> Iterator[Row]:
     """One row a model (ids, paths, configs as dicts), as they are done or in the order given; duplicates once.
 
     A model that cannot be counted is a row with an error, never an exception. `jobs` requests are under way at
     once; a 429 pauses all of them for as long as the Hub says, and what may pass is tried `tries` times.
+    `exact` builds every empty model too, in children that are limited in time and memory. Raises UsageError where the
+    `exact` extra is missing.
     """
     from cardscope.auditing.engine import audit as rows
+    from cardscope.auditing.evidence import Asker
+    from cardscope.auditing.exact_pool import pool
     from cardscope.auditing.fetch import Fetcher
 
     fetch = Fetcher(token=token, offline=offline, refresh=refresh, tries=tries)
-    return rows(ids, fetch, jobs, ordered=ordered)
+    return rows(ids, Asker(fetch, pool() if exact else None), jobs, ordered=ordered)
 
 
 def fit(

@@ -35,6 +35,7 @@ RULES: Final[Mapping[str, tuple[Severity, str]]] = {
     "CS208": ("info", "the stored embedding has more rows than the vocabulary"),
     "CS209": ("info", "which of the files were read as the weights"),
     "CS210": ("warning", "the stored tensors could not be read"),
+    "CS211": ("info", "the exact count was asked for and could not be taken"),
 }
 """Code → (severity, what it is about)."""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
 
 from cardscope.assemble import SKIPPED, Options, assemble
-from cardscope.auditing.rows import Row, cut, failed
-from cardscope.errors import CardscopeError
+from cardscope.auditing.rows import LONGEST, Row, cut, failed
+from cardscope.errors import CardscopeError, NotModelled
+from cardscope.exact.answer import TOO_LONG
+from cardscope.findings import Finding, finding
 from cardscope.model import RawConfig
 from cardscope.report.model import Exact
 from cardscope.rules import Repository, of_config, of_repository
@@ -59,6 +62,9 @@ def figures(name: str, raw: RawConfig, exact: Exact = SKIPPED) -> Row:
     """
     try:
         report = assemble(raw, exact=exact, options=LEAN)
+    except NotModelled as error:
+        slow = TookTooLong(f"{error.message}; its exact count: {exact.reason}")
+        return failed(name, slow if exact.reason == TOO_LONG else error, raw)
     except CardscopeError as error:
         return failed(name, error, raw)
     head, classes = report.headline, report.model.architectures
@@ -79,8 +85,20 @@ def figures(name: str, raw: RawConfig, exact: Exact = SKIPPED) -> Row:
         context=report.spec.max_positions if report.spec else None,
         attention=report.attention.kind if report.attention else None,
         license=cut(raw.hub.license) if raw.hub else None,
-        findings=(*report.findings, *of_config(raw.data, raw.where)),
+        findings=(*report.findings, *_not_taken(exact, raw.where), *of_config(raw.data, raw.where)),
     )
+
+
+class TookTooLong(CardscopeError):
+    """The only witness that could count a model overran its time."""
+
+    kind = "timeout"
+
+
+def _not_taken(exact: Exact, where: str) -> Iterator[Finding]:
+    """A count that was asked for, is not there, and does not keep the row from having another."""
+    if exact.status in {"failed", "unavailable"}:
+        yield finding("CS211", f"no exact count: {exact.reason}"[:LONGEST], where)
 
 
 def _key(raw: RawConfig, exact: Exact) -> bytes:

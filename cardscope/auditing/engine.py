@@ -9,11 +9,11 @@ from queue import SimpleQueue
 from typing import Final, NamedTuple
 
 from cardscope.auditing.analyse import Analyst
-from cardscope.auditing.fetch import Fetcher, Stopped
+from cardscope.auditing.evidence import Asker, Evidence
+from cardscope.auditing.fetch import Stopped
 from cardscope.auditing.inputs import Item
 from cardscope.auditing.rows import Row, failed
 from cardscope.errors import CardscopeError
-from cardscope.model import RawConfig
 
 AHEAD: Final = 4
 """Items a worker has waiting at most: so many configs are in memory at once."""
@@ -26,25 +26,26 @@ class Numbered(NamedTuple):
     row: Row
 
 
-Answer = tuple[int, Item, RawConfig | Exception]
+Answer = tuple[int, Item, Evidence | Exception]
 
 
 def run(
-    items: Iterable[tuple[int, Item]], fetch: Fetcher, jobs: int, analyse: Callable[[str, RawConfig], Row] | None = None
+    items: Iterable[tuple[int, Item]], ask: Asker, jobs: int, analyse: Callable[..., Row] | None = None
 ) -> Iterator[Numbered]:
     """One row an item, in the order they are done. When the fetcher's gate stops, those in flight are the last."""
     work = analyse or Analyst().row
+    gate = ask.fetch.gate
     ready: SimpleQueue[Answer] = SimpleQueue()
     flying = 0
     with ThreadPoolExecutor(jobs, thread_name_prefix="audit") as pool:
         try:
             for index, item in items:
-                if fetch.gate.stopped:
+                if gate.stopped:
                     break
-                if (answer := _at_once(index, item, fetch)) is not None:
+                if (answer := _at_once(index, item, ask)) is not None:
                     yield from _row(answer, work)
                     continue
-                pool.submit(_ask, index, item, fetch, ready)
+                pool.submit(_ask, index, item, ask, ready)
                 flying += 1
                 while flying >= jobs * AHEAD or (flying and not ready.empty()):
                     yield from _row(ready.get(), work)
@@ -52,34 +53,32 @@ def run(
             for _ in range(flying):
                 yield from _row(ready.get(), work)
         except BaseException:
-            fetch.gate.stop()
+            gate.stop()
             raise
 
 
-def _at_once(index: int, item: Item, fetch: Fetcher) -> Answer | None:
-    """The answer that needs no network, or None."""
+def _at_once(index: int, item: Item, ask: Asker) -> Answer | None:
+    """The answer that nobody is waited for, or None."""
     if item.error is not None:
         return index, item, item.error
-    if item.raw is not None:
-        return index, item, item.raw
     try:
-        return None if fetch.online(item.id) else (index, item, fetch(item.id))
+        return (index, item, ask(item)) if ask.quick(item) else None
     except Exception as error:  # noqa: BLE001 - one model costs itself, never the audit
         return index, item, error
 
 
-def _ask(index: int, item: Item, fetch: Fetcher, ready: SimpleQueue[Answer]) -> None:
+def _ask(index: int, item: Item, ask: Asker, ready: SimpleQueue[Answer]) -> None:
     try:
-        ready.put((index, item, fetch(item.id)))
+        ready.put((index, item, ask(item)))
     except Exception as error:  # noqa: BLE001 - one model costs itself, never the audit
         ready.put((index, item, error))
 
 
-def _row(answer: Answer, work: Callable[[str, RawConfig], Row]) -> Iterator[Numbered]:
+def _row(answer: Answer, work: Callable[..., Row]) -> Iterator[Numbered]:
     index, item, found = answer
     if isinstance(found, Stopped):
         return
-    row = failed(item.id, found) if isinstance(found, Exception) else work(item.id, found)
+    row = failed(item.id, found) if isinstance(found, Exception) else work(item.id, *found)
     yield Numbered(index, row)
 
 
@@ -95,13 +94,14 @@ def in_order(rows: Iterable[Numbered]) -> Iterator[Row]:
     yield from (held[index] for index in sorted(held))
 
 
-def audit(ids: Iterable[object], fetch: Fetcher, jobs: int, *, ordered: bool) -> Iterator[Row]:
-    """Rows of MODEL words, paths and configs as dicts: what `cardscope.audit` yields."""
+def audit(ids: Iterable[object], ask: Asker, jobs: int, *, ordered: bool) -> Iterator[Row]:
+    """Rows of MODEL words, paths and configs as dicts: what `cardscope.audit` yields; ends the asker's children."""
     from cardscope.auditing.inputs import once
 
     numbered = enumerate(once(chain.from_iterable(_given(n, value) for n, value in enumerate(ids))))
-    rows = run(numbered, fetch, jobs)
-    return in_order(rows) if ordered else (row for _, row in rows)
+    with ask:
+        rows = run(numbered, ask, jobs)
+        yield from in_order(rows) if ordered else (row for _, row in rows)
 
 
 def _given(number: int, value: object) -> Iterator[Item]:

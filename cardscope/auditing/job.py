@@ -12,6 +12,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self, TextIO
 
 from cardscope.auditing import engine, hub_query, inputs, outputs
+from cardscope.auditing.evidence import Asker
 from cardscope.auditing.fetch import Fetcher, Gate
 from cardscope.auditing.inputs import Columns, Item
 from cardscope.auditing.journal import Journal
@@ -39,14 +40,14 @@ class Wanted:
     choice: Choice = field(default_factory=Choice)
 
 
-def perform(wanted: Wanted, fetch: Fetcher) -> int:
+def perform(wanted: Wanted, ask: Asker) -> int:
     """Audits and writes; the exit code. Raises UsageError, NotFound, OSError where the input cannot be read."""
     if not (wanted.ids or wanted.files or wanted.query):
         raise UsageError("no models are named", hint="give ids, --from FILE, - for standard input, or --author NAME")
     if wanted.resume and wanted.output is None:
         raise UsageError("--resume goes on with a result file", hint="name it with -o, as in the run before")
-    with Interrupt(fetch.gate):
-        return _into_file(wanted, fetch, wanted.output) if wanted.output else _onto_stream(wanted, fetch)
+    with Interrupt(ask.fetch.gate), ask:
+        return _into_file(wanted, ask, wanted.output) if wanted.output else _onto_stream(wanted, ask)
 
 
 def items(wanted: Wanted, fetch: Fetcher) -> Iterator[Item]:
@@ -77,33 +78,33 @@ def _cut(found: Iterable[Item], limit: int | None) -> Iterator[Item]:
     return islice(found, limit)
 
 
-def _onto_stream(wanted: Wanted, fetch: Fetcher) -> int:
+def _onto_stream(wanted: Wanted, ask: Asker) -> int:
     """Rows onto standard output as they come; nothing is kept that a later run could go on with."""
     tally = Tally(wanted.choice)
     form = "human" if wanted.form == "auto" else wanted.form
     if form not in outputs.WRITERS:
         raise UsageError(f"{form} needs a file", hint="-o FILE writes it")
-    rows = engine.run(enumerate(items(wanted, fetch)), fetch, wanted.jobs)
+    rows = engine.run(enumerate(items(wanted, ask.fetch)), ask, wanted.jobs)
     found = engine.in_order(rows) if wanted.ordered else (row for _, row in rows)
     outputs.stream_to(_counted(found, tally), form, sys.stdout)
-    return _end(tally, fetch, None, sys.stderr)
+    return _end(tally, ask.fetch, None, sys.stderr)
 
 
-def _into_file(wanted: Wanted, fetch: Fetcher, output: str) -> int:
+def _into_file(wanted: Wanted, ask: Asker, output: str) -> int:
     """Rows into the journal as they are done, then into the result in the input's order."""
     form = outputs.form_of(output, wanted.form)
     outputs.check(form)
     tally = Tally(wanted.choice)
     with Journal(Path(f"{output}.journal"), resume=wanted.resume) as journal:
         with Progress(sys.stderr, None, quiet=False) as progress:
-            for index, row in engine.run(journal.pending(items(wanted, fetch)), fetch, wanted.jobs):
+            for index, row in engine.run(journal.pending(items(wanted, ask.fetch)), ask, wanted.jobs):
                 journal.add(index, row)
                 progress.step(error=row.error is not None)
         rows = (from_dict(found) for found in journal.rows(ordered=wanted.ordered))
         outputs.save(_counted(rows, tally), output, form)
-        if not fetch.gate.stopped:
+        if not ask.fetch.gate.stopped:
             journal.finish()
-    return _end(tally, fetch, output, sys.stderr)
+    return _end(tally, ask.fetch, output, sys.stderr)
 
 
 def _counted(rows: Iterable[Row], tally: Tally) -> Iterator[dict[str, Any]]:

@@ -30,6 +30,10 @@ def _shard(_context: click.Context, _option: click.Parameter, text: str) -> tupl
 @click.option("--shard", default="1/1", metavar="I/N", callback=_shard, help="Only the I-th of N equal shares.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=16, help="Requests at once.")
 @click.option("--retries", type=click.IntRange(0, 20), default=3, help="Tries after a first one that failed.")
+@click.option("--exact/--no-exact", default=False, help="Build every empty model too (needs the `exact` extra).")
+@click.option("--exact-jobs", type=click.IntRange(1, 256), help="Models built at once; by default one a core.")
+@click.option("--exact-timeout", type=click.FloatRange(1, 86_400), default=60, help="Seconds one may take.")
+@click.option("--exact-memory", type=click.FloatRange(1, 4096), default=8, help="GiB one may take.")
 @click.option("--unordered", is_flag=True, help="Rows as they are done, not in the input's order.")
 @click.option("--resume", is_flag=True, help="Go on where an earlier run of the same command stopped.")
 @click.option("--select", multiple=True, metavar="CODE", help="Only these findings: CS101, or CS1 for all such.")
@@ -43,6 +47,8 @@ def _shard(_context: click.Context, _option: click.Parameter, text: str) -> tupl
 @click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
 def command(ids: tuple[str, ...], *, form: str, as_json: bool, **options: Any) -> int:
     """Many models: one row each, findings, resumable."""
+    from cardscope.auditing.evidence import Asker
+    from cardscope.auditing.exact_pool import pool
     from cardscope.auditing.fetch import Fetcher
     from cardscope.auditing.hub_query import Query
     from cardscope.auditing.inputs import Columns
@@ -66,4 +72,7 @@ def command(ids: tuple[str, ...], *, form: str, as_json: bool, **options: Any) -
         form="jsonl" if as_json else form,
         choice=choice(options["select"], options["ignore"], options["fail_on"]),
     )
-    return perform(wanted, fetch)
+    exact = None
+    if options["exact"]:
+        exact = pool(options["exact_jobs"], timeout=options["exact_timeout"], memory_gib=options["exact_memory"])
+    return perform(wanted, Asker(fetch, exact))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+TOO_LONG = "it took longer than it may take"
+"""Why a model that overran its time has no count."""
 Status = Literal["ok", "skipped", "unavailable", "failed"]
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
 
+from cardscope.exact.answer import TOO_LONG
+
 ANSWER_LIMIT = 64 << 20
 """Bytes of one answer; only a detailed one of a large mixture of experts comes near a thousandth of it."""
 
@@ -75,7 +77,7 @@ class Child:
             line = self._answers.get(timeout=max(0.0, deadline - monotonic()))
         except Empty:
             self.close()
-            raise Silence("it took longer than it may take") from None
+            raise Silence(TOO_LONG) from None
         try:
             return json.loads(line)
         except (ValueError, RecursionError):
@@ -129,7 +131,7 @@ def _death(process: subprocess.Popen[bytes]) -> str:
     if code >= 0:
         return f"the build ended without an answer (exit code {code})"
     if -code in (getattr(signal, "SIGALRM", None), getattr(signal, "SIGXCPU", None)):
-        return "it took longer than it may take"
+        return TOO_LONG
     name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
     return f"the build crashed or was killed ({name})"
 
