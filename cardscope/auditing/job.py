@@ -84,6 +84,7 @@ def _onto_stream(wanted: Wanted, ask: Asker) -> int:
     form = "human" if wanted.form == "auto" else wanted.form
     if form not in outputs.WRITERS:
         raise UsageError(f"{form} needs a file", hint="-o FILE writes it")
+    outputs.check(form)
     rows = engine.run(enumerate(items(wanted, ask.fetch)), ask, wanted.jobs)
     found = engine.in_order(rows) if wanted.ordered else (row for _, row in rows)
     outputs.stream_to(_counted(found, tally), form, sys.stdout)

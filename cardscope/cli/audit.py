@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 SORTS = ("created_at", "downloads", "last_modified", "likes", "trending_score")
-FORMATS = ("auto", "human", "jsonl", "csv", "markdown", "parquet")
+FORMATS = ("auto", "human", "jsonl", "csv", "markdown", "html", "parquet")
 
 
 def _shard(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, int]:

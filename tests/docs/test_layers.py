@@ -51,6 +51,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "rich": ("report/lines.py", "auditing/progress.py"),
     "huggingface_hub": ("source/", "auditing/hub_query.py"),
     "click": ("cli/",),
+    "matplotlib": ("auditing/outputs/plots.py",),
     "pyarrow": ("auditing/parquet.py",),
     "psutil": ("fitting/detect.py",),
     "pynvml": ("fitting/detect.py",),

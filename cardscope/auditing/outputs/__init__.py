@@ -13,7 +13,8 @@ from cardscope.auditing.rows import COLUMNS
 from cardscope.errors import UsageError
 
 FORMS: Final = {
-    ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".md": "markdown", ".parquet": "parquet", ".txt": "human",
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".md": "markdown", ".parquet": "parquet", ".html": "html",
+    ".txt": "human",
 }  # fmt: skip
 """Suffix of the result → its form."""
 Dict = Mapping[str, Any]
@@ -35,6 +36,10 @@ def check(form: str) -> None:
         from cardscope.auditing.parquet import arrow
 
         arrow()
+    elif form == "html":
+        from cardscope.auditing.outputs.plots import library
+
+        library()
     elif form not in WRITERS:
         raise UsageError(f"an audit is not written as {form}", hint=f"end the file with {', '.join(FORMS)}")
 
@@ -116,6 +121,12 @@ def _markdown(rows: Iterator[Dict]) -> Iterator[str]:
         yield "| " + " | ".join(escape(cell) for cell in cells(row)) + " |\n"
 
 
+def _html(rows: Iterator[Dict]) -> Iterator[str]:
+    from cardscope.auditing.outputs.html import page
+
+    return page(rows)
+
+
 def _human(rows: Iterator[Dict]) -> Iterator[str]:
     from cardscope.auditing.outputs.table import lines
     from cardscope.report.lines import plain
@@ -129,4 +140,5 @@ WRITERS: Final[Mapping[str, Callable[[Iterator[Dict]], Iterator[str]]]] = {
     "csv": _csv,
     "markdown": _markdown,
     "human": _human,
+    "html": _html,
 }
