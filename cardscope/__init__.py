@@ -7,7 +7,7 @@ report.parameters.analytic.total
 
 from typing import TYPE_CHECKING
 
-from cardscope.api import audit, compare, explain, fit, inspect, largest, train
+from cardscope.api import audit, compare, design, explain, fit, inspect, largest, train
 from cardscope.errors import CardscopeError
 
 if TYPE_CHECKING:
@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["CardscopeError", "Fit", "Report", "audit", "compare", "explain", "fit", "inspect", "largest", "train"]
+__all__ = [
+    "CardscopeError",
+    "Fit",
+    "Report",
+    "audit",
+    "compare",
+    "design",
+    "explain",
+    "fit",
+    "inspect",
+    "largest",
+    "train",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cardscope.checkpoint.look import Look
     from cardscope.comparison import Comparison
     from cardscope.derivation import Explanation
+    from cardscope.designing import Designs
     from cardscope.exact import ExactCount, Worker
     from cardscope.fitting.answer import Fit
     from cardscope.fitting.largest import Largest
@@ -290,3 +291,34 @@ def train(
 
     raw = resolve(model, revision=revision, token=token, offline=offline, refresh=refresh, sets=sets)
     return plan(raw, Run(**run))
+
+
+def design(
+    *,
+    devices: int = 8,
+    device_batch: int = 32,
+    peak_flops: float = 989e12,
+    mfu: float = 0.5,
+    price: float | None = None,
+    chars_per_token: float = 4.8,
+    **asked: Any,
+) -> Designs:
+    """Small architectures that meet a budget, best first, with reasons, data and the cost of training.
+
+    `asked`: params, flops, memory, cache ("38M", "4GB", numbers); split "1:1:1" of embedding, blocks and head; family
+    "nanochat", "gpt2", "llama" or "qwen3", nanochat's release; head_dim, vocab, gqa, mlp_ratio (one or several); depth
+    "2:64"; width_multiple, tied, context, precision, tolerance, limit, ratio.  Raises UsageError where nothing meets
+    it, and TypeError for a word that is none of these.
+    """
+    from cardscope.designing import design_for
+    from cardscope.designing.words import ask
+
+    return design_for(
+        ask(asked),
+        devices=devices,
+        device_batch=device_batch,
+        peak_flops=peak_flops,
+        mfu=mfu,
+        price=price,
+        chars_per_token=chars_per_token,
+    )

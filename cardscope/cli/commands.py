@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "compare": "Models, revisions and what-ifs side by side.",
     "explain": "The count derived step by step, with the numbers put in.",
     "train": "Tokens, FLOPs, steps, time, cost and data of training it.",
+    "design": "Small architectures that meet a budget.",
     "archs": "The architectures modelled, and how each was checked.",
 }
 """Command → what it does; the module `cardscope.cli.<command>` holds a click command named `command`."""

@@ -1,8 +1,6 @@
 """Config and run → tokens, FLOPs, steps, time, cost and data.
 
-Sources: 20 tokens per parameter, Hoffmann et al. 2022 (arXiv:2203.15556); 6 FLOPs per weight and token, Kaplan et al.
-2020 (arXiv:2001.08361); attention's share 12·heads·head_dim·window a layer, Chowdhery et al. 2022 (arXiv:2204.02311),
-appendix B.
+Source of 20 tokens per parameter: Hoffmann et al. 2022 (arXiv:2203.15556).
 """
 
 from __future__ import annotations
@@ -12,10 +10,8 @@ from dataclasses import dataclass
 
 from cardscope.assemble import outline
 from cardscope.errors import ConfigError, NotModelled, UsageError
-from cardscope.inventory import Inventory
-from cardscope.measures.facts import distinct_layers
 from cardscope.model import RawConfig
-from cardscope.parts import Attention, LatentAttention, Spec
+from cardscope.training.flops import flops_per_token
 
 SCHEMA = "cardscope.train/1"
 
@@ -95,7 +91,7 @@ def plan(raw: RawConfig, run: Run) -> Plan:
     tokens = run.tokens if run.tokens is not None else round(run.ratio * inventory.parameters)
     micro = run.devices * run.device_batch * sequence
     _check(run, tokens, micro)
-    matmul, per_token, basis = _flops(raw.data, spec, inventory, active, sequence)
+    matmul, per_token, basis = flops_per_token(raw.data, spec, inventory, active, sequence)
     seconds = per_token * tokens / (run.devices * run.peak_flops * run.mfu)
     characters = round(tokens * run.chars_per_token)
     shards = -(-characters // run.shard_chars)
@@ -137,44 +133,6 @@ def _check(run: Run, tokens: int, micro: int) -> None:
         )
     if tokens < run.batch_tokens:
         raise UsageError(f"{tokens:,} tokens are less than one step of {run.batch_tokens:,}", hint="a smaller batch")
-
-
-def _flops(
-    data: Mapping[str, object], spec: Spec, inventory: Inventory, active: int, sequence: int
-) -> tuple[int, int, str]:
-    """(weights that multiply, FLOPs per token of training, what they rest on)."""
-    own = _nanochat(data, sequence)
-    if own is not None:
-        return own
-    components = inventory.components()
-    idle = components.get("position", 0)
-    if spec.tied is False:
-        idle += (spec.vocab_size or 0) * (spec.hidden_size or 0)
-    matmul = active - idle
-    attention = sum(count * _attention(layer.parts, sequence) for layer, count in distinct_layers(spec))
-    return matmul, 6 * matmul + attention * spec.main.repeats, "6 a weight but tables, and attention over its window"
-
-
-def _nanochat(data: Mapping[str, object], sequence: int) -> tuple[int, int, str] | None:
-    from cardscope.nanochat import counts
-    from cardscope.nanochat.view import of_config
-
-    known = of_config(data)
-    if known is None:
-        return None
-    epoch, sizes = known
-    sizes = sizes._replace(positions=sequence)
-    name = f"nanochat's own estimate ({epoch.name})"
-    return counts.scaling(epoch, sizes), counts.flops_per_token(epoch, sizes), name
-
-
-def _attention(parts: tuple[object, ...], sequence: int) -> int:
-    """Scores and weighted values, forward and backward: 6·heads·(head_dim + v_dim)·window a token."""
-    total = 0
-    for part in parts:
-        if isinstance(part, Attention | LatentAttention) and not getattr(part, "cross", False):
-            total += 6 * part.heads * (part.head_dim + part.v_dim) * min(sequence, part.window or sequence)
-    return total
 
 
 def _optimizers(data: Mapping[str, object]) -> tuple[tuple[str, int], ...]:

@@ -24,6 +24,7 @@ STRATA: tuple[tuple[str, ...], ...] = (
     ("source", "stored"),
     ("assemble", "rules"),
     ("auditing", "comparison", "derivation", "fitting", "training"),
+    ("designing",),
     ("api",),
     ("cli",),
     ("__init__", "__main__"),
