@@ -49,6 +49,7 @@ FAMILIES = (
     "wrappers_late",
     "gemma3n",
     "remote_wrappers",
+    "remote_vision",
     "nanochat",
 )
 """The family modules; each registers its types when imported."""

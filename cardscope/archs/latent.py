@@ -51,3 +51,12 @@ def deepseek_v3(c: Fields) -> Spec:
     routed = moe(c, "n_routed_experts", shared=shared_width(c), correction=True)
     ffns = dense_first(c, routed, mlp(c))
     return decoder(c, zipped(c, [mixer] * len(ffns), ffns), mtp=next_token_layers(c, mixer, routed))
+
+
+@arch("mistral4")
+def mistral4(c: Fields) -> Spec:
+    """Mistral Small 4 (Mistral4ForCausalLM): compressed keys and values, one shared and many routed experts."""
+    mixer, routed = latent(c), moe(c, "n_routed_experts", shared=shared_width(c))
+    c.touch("qk_head_dim")
+    ffns = dense_first(c, routed, mlp(c))
+    return decoder(c, zipped(c, [mixer] * len(ffns), ffns))
