@@ -11,6 +11,7 @@ from cardscope.errors import CardscopeError
 if TYPE_CHECKING:
     from cardscope.auditing.rows import Row
     from cardscope.checkpoint.look import Look
+    from cardscope.checkpoint.remote import Ahead
     from cardscope.comparison import Comparison
     from cardscope.derivation import Explanation
     from cardscope.designing import Designs
@@ -50,14 +51,13 @@ def inspect(
     `sets` are what-ifs as `KEY=VALUE`, or as a mapping.  Raises the CardscopeError family.
     """
     from cardscope.assemble import SKIPPED, Options, assemble
-    from cardscope.source import resolve
 
     options = Options(context, batch, kv_dtype)
     # Where headers may settle the count, torch is not started before they are read.
     worker = _warm(model) if exact is True or (exact and not headers) else None
     try:
-        raw = resolve(model, revision=revision, token=token, offline=offline, refresh=refresh, sets=sets)
-        stored, agrees = _stored(raw, headers, token, refresh=refresh)
+        raw, ahead = _begin(model, headers, token, refresh, revision=revision, offline=offline, sets=sets)
+        stored, agrees = _stored(raw, headers, token, ahead, refresh=refresh)
         counted = SKIPPED
         if exact:
             counted = _settled() if agrees and exact == "auto" else _exact(raw.data, worker)
@@ -124,11 +124,10 @@ def fit(
     from cardscope.fitting.engines import engine as find_engine
     from cardscope.fitting.hardware import devices
     from cardscope.fitting.target import Load
-    from cardscope.source import resolve
 
     chosen, hardware = find_engine(engine), devices(gpu) if gpu is not None else None
-    raw = resolve(model, revision=revision, token=token, offline=offline, refresh=refresh, sets=sets)
-    look, _ = _stored(raw, headers, token, refresh=refresh)
+    raw, ahead = _begin(model, headers, token, refresh, revision=revision, offline=offline, sets=sets)
+    look, _ = _stored(raw, headers, token, ahead, refresh=refresh)
     found = target(raw, assemble(raw, stored=look))
     tokens = default_context(found) if context is None else context
     return answer(found, Load(tokens, batch, new_tokens, quant, kv_dtype, tp, hardware, engine_options or {}), chosen)
@@ -160,7 +159,23 @@ def largest(
     )
 
 
-def _stored(raw: RawConfig, headers: Choice, token: str | bool | None, *, refresh: bool) -> tuple[Look | None, bool]:
+def _begin(
+    model: Model, headers: Choice, token: str | bool | None, refresh: bool, **options: Any
+) -> tuple[RawConfig, Ahead | None]:
+    """The config, and the headers under way beside it where they are wanted."""
+    from cardscope.source import resolve
+
+    if not headers:
+        return resolve(model, token=token, refresh=refresh, **options), None
+    from cardscope.checkpoint.remote import Ahead
+
+    ahead = Ahead(token, refresh=refresh)
+    return resolve(model, token=token, refresh=refresh, beside=ahead.begin, **options), ahead
+
+
+def _stored(
+    raw: RawConfig, headers: Choice, token: str | bool | None, ahead: Ahead | None, *, refresh: bool
+) -> tuple[Look | None, bool]:
     """What is stored, and whether it is exactly what the config declares."""
     if not headers:
         return None, False
@@ -168,7 +183,7 @@ def _stored(raw: RawConfig, headers: Choice, token: str | bool | None, *, refres
     from cardscope.checkpoint.look import look
 
     spec, inventory = outline(raw)
-    found = look(raw, headers, spec, token=token, refresh=refresh)
+    found = look(raw, headers, spec, token=token, refresh=refresh, ahead=ahead)
     if found.error is not None and not raw.data:
         raise found.error  # a weight file alone is all there is to this model
     if found.contents is None:

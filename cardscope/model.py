@@ -22,6 +22,8 @@ class HubFacts:
     safetensors_total: int | None = None
     safetensors_dtypes: Mapping[str, int] = field(default_factory=dict)
     files: tuple[tuple[str, int | None], ...] = ()
+    blobs: Mapping[str, str] = field(default_factory=dict)
+    """git's id of each safetensors file and index: equal ids are equal bytes."""
     license: str | None = None
     tags: tuple[str, ...] = ()
     library: str | None = None

@@ -53,6 +53,11 @@ def stub(tensors: Tensors) -> tuple[bytes, int]:
     return struct.pack("<Q", len(text)) + text, 8 + len(text) + size
 
 
+def padded(start: bytes, more: int) -> bytes:
+    """A stub whose header is longer by `more` spaces, as writers may align it."""
+    return struct.pack("<Q", len(start) - 8 + more) + start[8:] + b" " * more
+
+
 def repository(tensors: Tensors, count: int, **metadata: object) -> tuple[dict[str, bytes], dict[str, int]]:
     """Files of a sharded repository (index and the starts of its shards), and the shards' whole lengths."""
     names = [f"model-{n + 1:05}-of-{count:05}.safetensors" for n in range(count)]

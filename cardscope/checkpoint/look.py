@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from cardscope.checkpoint.contents import Contents, Facts
 from cardscope.checkpoint.gguf_files import Quant, pick, quants
 from cardscope.errors import CardscopeError
 from cardscope.model import RawConfig
 from cardscope.parts import Spec
+
+if TYPE_CHECKING:
+    from cardscope.checkpoint.remote import Ahead
 
 
 class Look(NamedTuple):
@@ -30,23 +33,24 @@ def look(
     *,
     token: str | bool | None = None,
     refresh: bool = False,
+    ahead: Ahead | None = None,
 ) -> Look:
     """Read what is stored beside a local config, or in the repository a config came from.
 
     "auto" and True differ in nothing but that neither is False: local files are always at hand, and a Hub that
-    just answered is asked again.  Never raises for what the files or the Hub do.
+    just answered is asked again; `ahead` may have asked it already.  Never raises for what the files or the Hub do.
     """
     if not choice:
         return Look(reason="not asked for")
     if raw.changes:
         return Look(reason="a what-if changes the model: what is stored is another one")
     try:
-        return _read(raw, spec, token, refresh=refresh)
+        return _read(raw, spec, token, ahead, refresh=refresh)
     except CardscopeError as error:
         return Look(reason=error.message, error=error)
 
 
-def _read(raw: RawConfig, spec: Spec | None, token: str | bool | None, *, refresh: bool) -> Look:
+def _read(raw: RawConfig, spec: Spec | None, token: str | bool | None, ahead: Ahead | None, *, refresh: bool) -> Look:
     known = facts(raw.data, spec)
     if raw.folder is not None and raw.weights and raw.weights.lower().endswith(".gguf"):
         return _gguf(Path(raw.folder), raw.weights, known)
@@ -59,15 +63,15 @@ def _read(raw: RawConfig, spec: Spec | None, token: str | bool | None, *, refres
             return _gguf(Path(raw.folder), chosen.files[0], known)
         return Look(found, None if found else "no safetensors lie beside the config", others=_quants(raw.files))
     if raw.source == "hub" and raw.hub is not None:
-        return _hub(raw, token, known, refresh=refresh)
+        return _hub(raw, token, known, ahead, refresh=refresh)
     return Look(reason="nothing stored was looked at")
 
 
-def _hub(raw: RawConfig, token: str | bool | None, known: Facts, *, refresh: bool) -> Look:
+def _hub(raw: RawConfig, token: str | bool | None, known: Facts, ahead: Ahead | None, *, refresh: bool) -> Look:
     from cardscope.checkpoint import remote
 
     files = raw.hub.files if raw.hub else ()
-    found = None if raw.weights else remote.read(raw, token=token, facts=known, refresh=refresh)
+    found = None if raw.weights else remote.read(raw, token=token, facts=known, refresh=refresh, ahead=ahead)
     chosen = pick(quants(files)) if found is None else None
     if chosen is None:
         reason = None if found else "the repository holds no safetensors that belong together"

@@ -1,32 +1,29 @@
 """Headers of a Hub repository: one request for all shards of `main`, else the first bytes of each file.
 
 The Hub's `safetensors-metadata` endpoint (huggingface_hub, get_sharded_safetensors_metadata) knows `main` only; where
-it has no answer, and for any other revision, headers are read by range, concurrently. Nothing of a tensor is read
-beyond the 100 kB that a first read may run ahead.
+it has no answer, and for a revision with other weights, headers are read by range, concurrently. Nothing of a tensor
+is read beyond the 100 kB that a first read may run ahead.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cardscope.checkpoint import kept, places
+from cardscope.checkpoint import kept, places, ranges
 from cardscope.checkpoint.contents import NO_FACTS, Contents, Facts, gather
-from cardscope.checkpoint.header import MAX_HEADER, PREFIX, check, header_length, no_duplicates, parse
+from cardscope.checkpoint.header import MAX_HEADER, PREFIX, check, no_duplicates
 from cardscope.checkpoint.index import MAX_INDEX, Index, whole
 from cardscope.checkpoint.index import parse as parse_index
 from cardscope.errors import CardscopeError, NetworkError, NotAConfig
 from cardscope.model import RawConfig
 from cardscope.source import hub
-from cardscope.source.transfer import Patience
+from cardscope.source.transfer import Patience, later
 
-AHEAD: Final = 100_000
-"""Bytes of a first read; most headers are shorter (huggingface_hub: 97 % of them)."""
-AT_ONCE: Final = 64
-"""Requests under way together."""
+FEW: Final = 16
+"""Shards that are read before the index is known, 100 kB of each; of more, only what their headers take."""
 MAX_METADATA: Final = 300_000_000
 
 
@@ -44,18 +41,18 @@ def read(
     token: str | bool | None = None,
     facts: Facts = NO_FACTS,
     refresh: bool = False,
+    ahead: Ahead | None = None,
 ) -> Contents | None:
     """What the safetensors of the repository behind a config hold; None where there are none.
 
-    Raises the SourceError family.
+    `ahead` may have them under way already. Raises the SourceError family.
     """
-    if raw.hub is None:
+    choice = _choice(raw)
+    if choice is None or raw.hub is None:
         return None
     sizes = dict(raw.hub.files)
-    choice = places.choose([name for name in sizes if "/" not in name])
-    if choice is None:
-        return None
-    found = fetch(raw, choice, token, refresh=refresh)
+    found = ahead.found(raw) if ahead else None
+    found = found or fetch(raw, choice, token, refresh=refresh)
     headers = {
         file: check(header, f"{raw.id}: {file}", _room(sizes.get(file))) for file, header in found.headers.items()
     }
@@ -72,6 +69,31 @@ def read(
         missing=missing,
         notes=choice.notes,
     )
+
+
+def _choice(raw: RawConfig) -> places.Choice | None:
+    return places.choose([name for name, _ in raw.hub.files if "/" not in name]) if raw.hub else None
+
+
+class Ahead:
+    """Headers that are fetched while the config still is: neither needs the other, and each takes its time."""
+
+    def __init__(self, token: str | bool | None, *, refresh: bool) -> None:
+        self._token, self._refresh = token, refresh
+        self._begun: tuple[str, str | None, Callable[[], Found]] | None = None
+
+    def begin(self, raw: RawConfig) -> None:
+        """Start on the headers of a repository of which all but the config is known."""
+        choice = _choice(raw)
+        if choice is not None:
+            found = later(lambda: fetch(raw, choice, self._token, refresh=self._refresh))
+            self._begun = (raw.id, raw.revision, found)
+
+    def found(self, raw: RawConfig) -> Found | None:
+        """What was begun for this commit of this repository, waited for. Raises the SourceError family."""
+        if self._begun is None or self._begun[:2] != (raw.id, raw.revision):
+            return None
+        return self._begun[2]()
 
 
 def _room(size: int | None) -> int | None:
@@ -97,7 +119,7 @@ def fetch(raw: RawConfig, choice: places.Choice, token: str | bool | None, *, re
 def _online(client: hub.Client, raw: RawConfig, choice: places.Choice) -> Found:
     at = hub.quoted(raw.revision or raw.asked or "main")
     if choice.index is None:
-        return Found(_ranges(client, raw.id, at, choice.files), None)
+        return Found(ranges.headers(client, raw.id, at, choice.files), None)
     if raw.asked in (None, "main"):
         try:
             return _at_once(client, raw, choice.index)
@@ -143,18 +165,31 @@ def _end(header: object) -> int:
 
 
 def _one_by_one(client: hub.Client, raw: RawConfig, at: str, index: str) -> Found:
-    """The index and the shards that its name promises, all at the same time."""
+    """The index and every shard: a few at the same time, many by the lengths that the index lets expect."""
     names = [n for n, _ in raw.hub.files] if raw.hub else []
-    likely = [n for n in names if "/" not in n and n.endswith(".safetensors") and "-of-" in n]
     stem = index.partition(".safetensors.index")[0]
-    likely = [n for n in likely if n.startswith(stem)][: places.MAX_SHARDS]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        listed = pool.submit(_index, client, raw.id, at, index)
-        pending = {name: pool.submit(_range, client, raw.id, at, name) for name in likely}
-        table = listed.result()
-        rest = {n: pool.submit(_range, client, raw.id, at, n) for n in table.shards if n in names and n not in pending}
-        pending |= rest
-        return Found({name: pending[name].result() for name in table.shards if name in pending}, table)
+    named = (n for n in names if "/" not in n and n.endswith(".safetensors") and "-of-" in n and n.startswith(stem))
+    likely = list(named)[: places.MAX_SHARDS]
+    listed = later(lambda: _index(client, raw.id, at, index))
+    if len(likely) > FEW and _weights_of_main(client, raw):
+        try:
+            return _at_once(client, raw, index)
+        except CardscopeError:
+            pass  # as for main itself
+    found = ranges.headers(client, raw.id, at, likely) if len(likely) <= FEW else {}
+    table = listed()
+    rest = [n for n in table.shards if n in names and n not in found]
+    found |= ranges.headers(client, raw.id, at, rest, ranges.likely(table.weight_map))
+    return Found({name: found[name] for name in table.shards if name in found}, table)
+
+
+def _weights_of_main(client: hub.Client, raw: RawConfig) -> bool:
+    """Whether the weights of this revision are, file for file, those of main, as they mostly are."""
+    own = {n: blob for n, blob in raw.hub.blobs.items() if "/" not in n} if raw.hub else {}
+    try:
+        return bool(own) and own.items() <= hub.ask(client, raw.id, None).blobs.items()
+    except CardscopeError:
+        return False
 
 
 def _index(client: hub.Client, name: str, at: str, file: str) -> Index:
@@ -163,37 +198,6 @@ def _index(client: hub.Client, name: str, at: str, file: str) -> Index:
     if answer.status != 200:
         raise NetworkError(f"{client.host} answered {answer.status} when asked for {what}", hint="try again later")
     return parse_index(answer.body, what)
-
-
-def _ranges(client: hub.Client, name: str, at: str, files: tuple[str, ...]) -> dict[str, object]:
-    if len(files) == 1:
-        return {files[0]: _range(client, name, at, files[0])}
-    with ThreadPoolExecutor(min(AT_ONCE, len(files))) as pool:
-        pending = {file: pool.submit(_range, client, name, at, file) for file in files}
-        return {file: answer.result() for file, answer in pending.items()}
-
-
-def _range(client: hub.Client, name: str, at: str, file: str) -> object:
-    """The header of one file as decoded JSON: one request, two where it is longer than AHEAD."""
-    what = f"{file} of {name}"
-    path = f"/{name}/resolve/{at}/{hub.quoted(file)}"
-    first = _bytes(client, path, 0, AHEAD, what)
-    end = PREFIX + header_length(first[:PREFIX], what)
-    text = first if end <= len(first) else first + _bytes(client, path, len(first), end, what)
-    if len(text) < end:
-        raise NotAConfig(f"{what} ends inside its header", hint="the file was not uploaded whole")
-    try:
-        return json.loads(text[PREFIX:end], object_pairs_hook=no_duplicates)
-    except (ValueError, RecursionError):
-        parse(text[PREFIX:end], what)
-        raise
-
-
-def _bytes(client: hub.Client, path: str, start: int, stop: int, what: str) -> bytes:
-    answer = client.get(path, stop - start, what, (start, stop))
-    if answer.status not in {200, 206}:
-        raise NetworkError(f"{client.host} answered {answer.status} when asked for {what}", hint="try again later")
-    return answer.body
 
 
 # -- the form on disk ----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +19,12 @@ from typing import Any
 from cardscope.errors import CardscopeError, NetworkError, UsageError
 from cardscope.model import HubFacts, RawConfig
 from cardscope.source import cache, hubfacts, strictjson, transfer
-from cardscope.source.transfer import Answer, Patience
+from cardscope.source.transfer import Answer, Part, Patience
 
 MAX_INFO = 30_000_000
 """Bytes of the Hub's answer about one repository; one with 100,000 files needs about 20 MB."""
+Beside = Callable[[RawConfig], None]
+"""Is told of a repository whose config is still to come: everything is in place but `data`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,11 @@ class Client:
             part=part,
         )
 
+    def get_each(self, parts: Sequence[Part], lanes: int) -> list[Answer]:
+        """Some bytes of many paths at once; see `transfer.many` for what it raises."""
+        whole = [part._replace(url=self.endpoint + part.url) for part in parts]
+        return transfer.many(self.session, whole, self.headers, patience=self.patience, begun=self.begun, lanes=lanes)
+
 
 def load(
     name: str,
@@ -66,13 +73,17 @@ def load(
     token: str | bool | None = None,
     refresh: bool = False,
     patience: Patience | None = None,
+    beside: Beside | None = None,
 ) -> RawConfig:
     """The config of a Hub id at the commit its revision names now.
 
+    `beside` is told of the repository as soon as the Hub has answered, before its config is fetched.
     Raises NotFound, Gated, RateLimited, NetworkError, TooLarge, NotAConfig, or UsageError for a bad endpoint.
     """
     client = connect(token, patience)
     facts = ask(client, name, revision)
+    if beside is not None:
+        beside(RawConfig(data={}, id=name, source="hub", revision=facts.commit, hub=facts, asked=revision))
     if facts.files and "config.json" not in dict(facts.files):
         return _without_config(client, name, revision, facts)
     data = None if refresh or facts.commit is None else cache.read_commit(name, facts.commit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from cardscope.model import HubFacts
 
@@ -23,6 +23,7 @@ def read(info: Mapping[str, object]) -> HubFacts:
         safetensors_total=_count(weights.get("total")),
         safetensors_dtypes=_counts(dtypes) if isinstance(dtypes, Mapping) else {},
         files=_files(info.get("siblings")),
+        blobs=dict(_blobs(info.get("siblings"))),
         license=_license(info),
         tags=tuple(t for t in tags if isinstance(t, str)) if isinstance(tags, list) else (),
         library=_text(info.get("library_name")),
@@ -48,6 +49,13 @@ def _files(found: object) -> tuple[tuple[str, int | None], ...]:
         return ()
     entries = ((e.get("rfilename"), _count(e.get("size"))) for e in found if isinstance(e, Mapping))
     return tuple((name, size) for name, size in entries if isinstance(name, str))
+
+
+def _blobs(found: object) -> Iterator[tuple[str, str]]:
+    for entry in found if isinstance(found, list) else ():
+        match entry:
+            case {"rfilename": str(name), "blobId": str(blob)} if ".safetensors" in name and _COMMIT.fullmatch(blob):
+                yield name, blob
 
 
 def _license(info: Mapping[str, object]) -> str | None:

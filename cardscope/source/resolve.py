@@ -16,6 +16,7 @@ from cardscope.source import shape, words
 
 if TYPE_CHECKING:
     from cardscope.source.catalog import CatalogEntry
+    from cardscope.source.hub import Beside
 
 Sets = Iterable[str | tuple[str, str]] | Mapping[str, object]
 """What-ifs: `KEY=VALUE` texts, (key, text of the value) pairs, or keys with their values."""
@@ -29,12 +30,14 @@ def resolve(
     offline: bool = False,
     refresh: bool = False,
     sets: Sets = (),
+    beside: Beside | None = None,
 ) -> RawConfig:
     """The config a MODEL word, a path or a dict stands for, with its what-ifs applied.
 
     A Hub id is asked of the Hub; when the Hub is out of reach, the cache and then the bundled catalogue stand
     in, and a gated repository is answered by the catalogue; a note says so. Offline, the cache comes first.
-    Safe to call from several threads. Raises the SourceError family and UsageError.
+    Safe to call from several threads. `beside` is told of a repository while its config is being fetched, where
+    nothing is to be changed in it. Raises the SourceError family and UsageError.
     """
     edits = _edits(sets)
     if isinstance(word, Mapping):
@@ -47,7 +50,7 @@ def resolve(
         if parsed.kind == "formula":
             return _finish(*_formula(parsed, revision, edits))
         found = (
-            _hub(_with_revision(parsed, revision), token, offline, refresh)
+            _hub(_with_revision(parsed, revision), token, offline, refresh, None if edits else beside)
             if parsed.kind == "hub"
             else _here(parsed, revision)
         )
@@ -181,7 +184,7 @@ def _with_revision(word: words.Word, revision: str | None) -> words.Word:
     return replace(word, revision=revision)
 
 
-def _hub(word: words.Word, token: str | bool | None, offline: bool, refresh: bool) -> RawConfig:
+def _hub(word: words.Word, token: str | bool | None, offline: bool, refresh: bool, beside: Beside | None) -> RawConfig:
     from cardscope.source import cache
 
     if offline or cache.is_offline():
@@ -191,7 +194,7 @@ def _hub(word: words.Word, token: str | bool | None, offline: bool, refresh: boo
     from cardscope.source import hub
 
     try:
-        return hub.load(word.target, word.revision, token=token, refresh=refresh)
+        return hub.load(word.target, word.revision, token=token, refresh=refresh, beside=beside)
     except Gated as error:
         return _gated(word, error)
     except NotFound as error:

@@ -1,6 +1,6 @@
-"""One GET through huggingface_hub's session, bounded in time and in bytes.
+"""GETs through huggingface_hub's session, one or many at once, bounded in time and in bytes.
 
-The request runs in a daemon thread, because a name that does not resolve and an address that swallows packets
+A request runs in a daemon thread, because a name that does not resolve and an address that swallows packets
 are waited for inside the system, where no client timeout reaches. The caller stops waiting at its deadline.
 Nothing is retried: huggingface_hub's own download helper keeps trying for 23 s.
 """
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -47,6 +48,15 @@ class _Box:
     error: BaseException | None = None
 
 
+class Part(NamedTuple):
+    """Some bytes of a file that are wanted, from `start` to before `stop`; `what` names them in errors."""
+
+    url: str
+    start: int
+    stop: int
+    what: str
+
+
 class _OverCapError(Exception):
     """The body is larger than its cap; holds the size announced, None when it was only found out."""
 
@@ -74,11 +84,71 @@ def get(
     arguments = (session, url, {**headers, **wanted}, cap, patience.total, box, part)
     spent = time.monotonic() - begun
     threading.Thread(target=_work, args=arguments, daemon=True).start()
-    host = _host(url)
+    _wait_for_first(box, _host(url), patience, spent)
+    return _wait_for_all(box, _host(url), what, cap, patience, begun)
+
+
+def many(
+    session: Any, parts: Sequence[Part], headers: Mapping[str, str], *, patience: Patience, begun: float, lanes: int
+) -> list[Answer]:
+    """The parts of many files, at most `lanes` requests under way together; answers in the order of `parts`.
+
+    A thread serves request after request, which keeps its connection warm. Raises as `get` does, for the first
+    that fails, and asks for nothing more then.
+    """
+    boxes = [_Box() for _ in parts]
+    left = deque(zip(parts, boxes, strict=True))
+
+    def serve() -> None:
+        while left:
+            try:
+                part, box = left.popleft()
+            except IndexError:  # another lane took the last one
+                return
+            wanted = {**headers, **_range(part.start, part.stop)}
+            length = part.stop - part.start
+            _work(session, part.url, wanted, length, patience.total, box, (part.start, part.stop))
+            if box.answer is None or box.answer.status not in {200, 206}:
+                _give_up(left, box)
+
+    for _ in range(min(lanes, len(parts))):
+        threading.Thread(target=serve, daemon=True).start()
+    try:
+        if parts:
+            _wait_for_first(boxes[0], _host(parts[0].url), patience, time.monotonic() - begun)
+        return [
+            _wait_for_all(box, _host(part.url), part.what, part.stop - part.start, patience, begun)
+            for part, box in zip(parts, boxes, strict=True)
+        ]
+    except BaseException:
+        left.clear()
+        for box in boxes:
+            box.abandoned = True
+        raise
+
+
+def _give_up(left: deque[tuple[Part, _Box]], failed: _Box) -> None:
+    """What one request met is the answer to all that were not made: a Hub that refuses is not asked 200 times."""
+    while left:
+        try:
+            _, box = left.popleft()
+        except IndexError:
+            return
+        box.answer, box.error = failed.answer, failed.error
+        box.started.set()
+        box.done.set()
+
+
+def _wait_for_first(box: _Box, host: str, patience: Patience, spent: float) -> None:
+    """Until an answer begins. Raises NetworkError where none does in time."""
     if not box.started.wait(max(patience.first - spent, patience.first / 2)):
         box.abandoned = True
         hint = "check the connection; HF_HUB_ETAG_TIMEOUT=10 waits longer"
         raise NetworkError(f"{host} did not answer within {patience.first:g} s", hint=hint)
+
+
+def _wait_for_all(box: _Box, host: str, what: str, cap: int, patience: Patience, begun: float) -> Answer:
+    """Until an answer is whole. Raises NetworkError or TooLarge, as `get` says."""
     if not box.done.wait(max(0.0, begun + patience.total - time.monotonic())):
         box.abandoned = True
         raise NetworkError(
@@ -89,6 +159,29 @@ def get(
     if isinstance(box.error, _OverCapError):
         strictjson.too_large(what, box.error.args[0], cap)
     raise _explain(box.error, host, what) from box.error
+
+
+def later(work: Callable[[], T]) -> Callable[[], T]:
+    """Start `work()` in a thread; what is returned waits for its value, or raises its error."""
+    box: list[T] = []
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            box.append(work())
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def wait() -> T:
+        thread.join()
+        if failed:
+            raise failed[0]
+        return box[0]
+
+    return wait
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:

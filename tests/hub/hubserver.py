@@ -11,6 +11,7 @@ Serves `/api/models?author=` (a list), `/api/models/ID[/revision/REV]`, `/api/mo
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -51,6 +52,12 @@ class Repo:
     """Whether the endpoint that lists all shards' headers answers; mirrors lack it."""
     grown: dict[str, int] = field(default_factory=dict)
     """Files that go on beyond their stored bytes, with zeros: name → whole length."""
+    at: dict[str, Repo] = field(default_factory=dict)
+    """Branches whose files are others: branch → what it holds."""
+    range_fault: Fault | None = None
+    """What goes wrong where some bytes of a file are asked for."""
+    together: bool = False
+    """Config and headers are held back until both are asked for (5 s at most)."""
 
     @property
     def commit(self) -> str:
@@ -78,6 +85,7 @@ class HubServer:
         """Bytes of bodies sent."""
         self.requests: list[Request] = []
         self.stopping = threading.Event()
+        self.both = threading.Barrier(2)
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.hub = self
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -131,6 +139,8 @@ def etag(data: bytes) -> str:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 1024
+    # The default of 5 drops connections that come together, and each waits a second to be tried again.
     hub: HubServer
 
     def handle_error(self, *_: object) -> None:
@@ -157,6 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.hub.latency:
             time.sleep(self.hub.latency)
         path = unquote(urlsplit(self.path).path).lstrip("/")
+        self._gather(path)
         if path == "api/whoami-v2":
             self._whoami()
         elif path.startswith("api/models/") and "/safetensors-metadata/" in path:
@@ -174,6 +185,13 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._refuse(404, "", "nothing there")
 
+    def _gather(self, path: str) -> None:
+        """Hold a config or a list of headers back until the other is asked for as well."""
+        held = any(repo.together for repo in self.hub.repos.values())
+        if held and ("safetensors-metadata" in path or path.endswith("config.json")):
+            with contextlib.suppress(threading.BrokenBarrierError):
+                self.hub.both.wait(5)
+
     # -- the API --------------------------------------------------------------------------------------------
 
     def _info(self, name: str, revision: str) -> None:
@@ -183,6 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
         if repo.renamed:
             self._send(307, b"", {"Location": self.path.replace(name, repo.renamed, 1)})
             return
+        repo = repo.at.get(revision, repo)
         body = json.dumps(_facts(name, repo, blobs="blobs=true" in self.path.lower())).encode()
         self._deliver(repo.info_fault, repo, body, {"Content-Type": "application/json; charset=utf-8"})
 
@@ -229,11 +248,13 @@ class _Handler(BaseHTTPRequestHandler):
         repo = self._find(name)
         if repo is None:
             return
-        known = [r for r in (repo.commit, *repo.branches) if rest.startswith(f"{r}/")]
+        held = {**dict.fromkeys((repo.commit, *repo.branches), repo), **repo.at}
+        held |= {other.commit: other for other in repo.at.values()}
+        known = [r for r in held if rest.startswith(f"{r}/")]
         if not known:
             self._refuse(404, "RevisionNotFound", "Invalid rev id")
             return
-        file = rest.removeprefix(f"{known[0]}/")
+        file, repo = rest.removeprefix(f"{known[0]}/"), held[known[0]]
         if repo.gated and not self._token_good():
             status = 403 if self.headers.get("Authorization") else 401
             self._refuse(status, "GatedRepo", f"Access to model {name} is restricted.")
@@ -249,7 +270,9 @@ class _Handler(BaseHTTPRequestHandler):
             "Content-Type": "text/plain",
         }  # fmt: skip
         wanted = self.headers.get("Range", "")
-        if wanted.startswith("bytes=") and not repo.file_fault:
+        if wanted.startswith("bytes=") and repo.range_fault:
+            self._deliver(repo.range_fault, repo, data, headers)
+        elif wanted.startswith("bytes=") and not repo.file_fault:
             first, _, last = wanted.removeprefix("bytes=").partition("-")
             start = int(first) if first else max(0, length - int(last))
             stop = min(int(last) + 1, length) if first and last else length

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 
 import pytest
 
@@ -58,7 +59,9 @@ def codes(report):
 def test_all_shards_of_main_come_with_one_request(hub):
     report = inspect("org/sharded")
     assert (report.headline.total, report.headline.witness) == (w.TOTAL, "stored")
-    assert hub.paths()[2:] == [f"/api/models/org/sharded/safetensors-metadata/{INDEX}"]
+    assert [path for path in hub.paths()[1:] if not path.endswith("config.json")] == [
+        f"/api/models/org/sharded/safetensors-metadata/{INDEX}"
+    ]
     assert codes(report) == []
 
 
@@ -131,3 +134,76 @@ def test_a_repository_of_gguf_files_reads_one_table_and_lists_the_rest(hub):
     stored = [(row.precision, row.bytes) for row in report.weights if row.basis == "stored"]
     assert stored == [("Q4_K_M", w.GGUF_BYTES), ("Q2_K", 70)]
     assert [r.headers.get("range") for r in hub.requests] == [None, "bytes=0-999999"]
+
+
+MANY, MANY_GROWN = w.repository(w.llama(), 20)
+
+
+@pytest.fixture
+def elsewhere(hf_cache, monkeypatch):
+    """A server of one repository, org/many, as huggingface_hub's endpoint."""
+
+    @contextmanager
+    def serve(repo):
+        from huggingface_hub import constants
+
+        with HubServer({"org/many": repo}) as running:
+            monkeypatch.setattr(constants, "ENDPOINT", running.url)
+            yield running
+
+    return serve
+
+
+def many(**options):
+    return Repo({"config.json": CONFIG, **MANY}, grown=MANY_GROWN, branches=("main", "dev"), **options)
+
+
+def test_a_branch_with_main_s_weights_is_read_as_main_is(elsewhere):
+    """The files' ids say that the weights are the same, so twenty shards cost one request."""
+    with elsewhere(many()) as server:
+        report = inspect("org/many@dev")
+        assert report.headline.total == w.TOTAL
+        assert f"/api/models/org/many/safetensors-metadata/{INDEX}" in server.paths()
+        assert not [path for path in server.paths() if path.endswith("-of-00020.safetensors")]
+
+
+def test_a_branch_with_weights_of_its_own_is_read_by_range(elsewhere):
+    """Where main's ids are others, each shard is read, no more of it than the index lets expect."""
+    wide, lengths = w.repository(w.llama("F32"), 20)
+    own = Repo({"config.json": CONFIG, **wide}, grown=lengths)
+    with elsewhere(many(at={"dev": own})) as server:
+        report = inspect("org/many@dev")
+        assert report.parameters.checkpoint.dtypes == {"F32": w.TOTAL}
+        assert (report.headline.total, report.headline.witness) == (w.TOTAL, "stored")
+        ranges = [r.headers["range"] for r in server.requests if r.path.endswith("-of-00020.safetensors")]
+        assert len(ranges) == 20
+        assert all(int(wanted.partition("-")[2]) < 5_000 for wanted in ranges)
+
+
+def test_many_shards_with_longer_headers_than_expected_take_a_second_read(elsewhere):
+    """Padding behind a header's JSON is allowed, and no index tells of it."""
+    padded = {
+        name: w.padded(data, 30_000) if name.endswith("-of-00020.safetensors") else data for name, data in MANY.items()
+    }
+    grown = {name: size + 30_000 for name, size in MANY_GROWN.items()}
+    repo = Repo({"config.json": CONFIG, **padded}, grown=grown, metadata=False)
+    with elsewhere(repo) as server:
+        assert inspect("org/many").headline.witness == "stored"
+        assert len([path for path in server.paths() if path.endswith("-of-00020.safetensors")]) == 40
+
+
+def test_a_hub_that_refuses_one_shard_is_not_asked_for_all(elsewhere):
+    """After a refusal no further request is made; at most those that were under way come beside it."""
+    files, _ = w.repository({f"model.layers.{n}.mlp.up_proj.weight": ("BF16", (8, 8)) for n in range(300)}, 300)
+    kept = {name: data for name, data in files.items() if name.endswith(".json")}
+    holed = {**dict.fromkeys(files, b""), **kept}
+    with elsewhere(Repo({"config.json": CONFIG, **holed}, metadata=False, range_fault="429")) as server:
+        report = inspect("org/many")
+        assert (report.headline.witness, report.parameters.checkpoint.status) == ("analytic", "failed")
+        assert len([path for path in server.paths() if path.endswith("-of-00300.safetensors")]) < 150
+
+
+def test_headers_and_config_are_asked_for_together(elsewhere):
+    """The server answers neither before both are asked for."""
+    with elsewhere(Repo({"config.json": CONFIG, **SHARDED}, grown=GROWN, together=True)):
+        assert inspect("org/many").headline.witness == "stored"
