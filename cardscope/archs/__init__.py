@@ -50,6 +50,10 @@ FAMILIES = (
     "gemma3n",
     "remote_wrappers",
     "remote_vision",
+    "clip_kin",
+    "convnets",
+    "depth",
+    "sounds",
     "nanochat",
 )
 """The family modules; each registers its types when imported."""

@@ -12,7 +12,7 @@ from tests.oracle import limits, spellings
 from tests.oracle.declared import keys_of, slots_of
 from tests.oracle.draw import draw
 from tests.oracle.knobs import HEAD_KEYS, KV_KEYS, TOKEN_IDS, WIDTH_KEYS
-from tests.oracle.meta import CAUSAL_LM_TYPES, classes_of, config_class
+from tests.oracle.meta import CAUSAL_LM_TYPES, classes_of, config_class, other_classes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -53,7 +53,7 @@ def _all(model_type: str, seeds: int) -> Iterator[Case]:
     yield from _removed(model_type)
     yield from _nulled(model_type)
     yield from _spelled(model_type)
-    for name in classes_of(model_type)[1:]:
+    for name in (*classes_of(model_type)[1:], *other_classes(model_type)):
         yield _changed(model_type, f"class:{name}", lambda c, name=name: {**c, "architectures": [name]})
     for seed in range(seeds):
         yield Case(f"random{seed}", lambda n, seed=seed: loose(model_type, seed + 1000 * n), RANDOM_TRIES)

@@ -4,12 +4,93 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.oracle.knobs import pool
+from tests.oracle.knobs import INNERS, pool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tests.oracle.draw import Draw
     from tests.oracle.knobs import Rule
 
+    Spelling = Callable[[Mapping[str, object]], Mapping[str, object]]
+
+
+def one_each(key: str, *values: object) -> Rule:
+    """A list of one of these for each entry of another list."""
+    return lambda d: [d.rng.choice(values) for _ in d.of(key)]  # type: ignore[attr-defined]
+
+
+def also(**keys: object) -> Spelling:
+    """Other keys beside the perturbed ones."""
+    return lambda _: keys
+
+
+def double_heads(d: Draw) -> list[int]:
+    """Heads of stages whose width doubles."""
+    return [d.rng.choice((2, 3, 4, 6)) for _ in d.of("depths")]  # type: ignore[attr-defined]
+
+
+SPACE: dict[str, Rule] = {"projection_dim": pool(70, 80)}
+CONVNEXT: dict[str, Rule] = {
+    "hidden_sizes": pool([24, 40, 52, 36], [20, 44, 28, 60]),
+    "depths": pool([1, 2, 1, 3], [2, 1, 3, 1]),
+    "num_stages": pool(3, 4),
+}
+NECK: dict[str, Rule] = {
+    "neck_hidden_sizes": pool([20, 28, 36], [24, 32, 44, 52, 60]),
+    "reassemble_factors": pool([4, 1, 0.5, 2], [2, 1, 0.25]),
+    "fusion_hidden_size": pool(30, 34),
+}
+
 RULES: dict[str, dict[str, Rule]] = {
+    **dict.fromkeys(("metaclip_2", "chinese_clip", "altclip", "owlvit", "owlv2"), SPACE),
+    "clipseg": {
+        **SPACE,
+        "reduce_dim": pool(24, 36),
+        "extract_layers": pool([0, 1], [0]),
+        "decoder_num_attention_heads": pool(2, 3, 6),
+        "decoder_intermediate_size": pool(*INNERS),
+    },
+    "altclip.text_config": {"project_dim": pool(54, 62)},
+    "blip": {**SPACE, "image_text_hidden_size": pool(*INNERS)},
+    "clap": SPACE,
+    "clap_audio_model": {
+        "patch_embeds_hidden_size": pool(24, 36),
+        "depths": pool([1, 2], [2, 1, 1]),
+        "num_attention_heads": double_heads,
+        "window_size": pool(4, 5),
+        "mlp_ratio": pool(2.0, 3.0),
+        "num_mel_bins": pool(40, 56),
+        "aff_block_r": pool(2, 3),
+        "patch_embed_input_channels": pool(2, 3),
+        "fusion_type": pool("channel_map", "aff_2d", None),
+    },
+    "audio-spectrogram-transformer": {
+        "frequency_stride": pool(3, 7),
+        "time_stride": pool(9, 11),
+        "max_length": pool(170, 210),
+        "num_mel_bins": pool(40, 56),
+    },
+    "resnet": {
+        "embedding_size": pool(24, 36),
+        "hidden_sizes": pool([24, 40, 52], [36, 60]),
+        "depths": one_each("hidden_sizes", 1, 2, 3),
+        "layer_type": pool("basic", "bottleneck"),
+    },
+    "convnext": CONVNEXT,
+    "convnextv2": CONVNEXT,
+    "segformer": {
+        "num_encoder_blocks": pool(3, 4),
+        "hidden_sizes": pool([24, 40, 56, 48], [48, 24, 32, 64]),
+        "depths": pool([1, 2, 1, 3], [2, 1, 3, 1]),
+        "sr_ratios": pool([4, 2, 1, 1], [3, 2, 2, 1]),
+        "patch_sizes": pool([5, 3, 3, 2], [7, 5, 3, 3]),
+        "num_attention_heads": pool([1, 2, 4, 8], [2, 4, 8, 8]),
+        "mlp_ratios": pool([2, 3, 4, 2], [4, 3, 2, 2]),
+        "decoder_hidden_size": pool(70, 90),
+    },
+    "depth_anything": {**NECK, "reassemble_hidden_size": pool(100, 120), "head_hidden_size": pool(13, 17)},
+    "dpt": {**NECK, "readout_type": pool("project", "ignore", "add"), "pooler_output_size": pool(50, 60)},
     "gemma3n_audio": {
         "conf_num_attention_heads": pool(6, 8, 12),
         "conf_num_hidden_layers": pool(2, 3, 5),
@@ -19,4 +100,20 @@ RULES: dict[str, dict[str, Rule]] = {
         "sscp_conv_kernel_size": pool([[3, 5], [5, 3]], [[5, 3], [3, 3]]),
         "sscp_conv_stride_size": pool([[2, 2], [2, 3]], [[2, 3], [2, 2]]),
     },
+}
+
+DINO = {
+    "model_type": "dinov2",
+    "hidden_size": 96,
+    "num_attention_heads": 4,
+    "num_hidden_layers": 3,
+    "out_indices": [1, 2],
+}
+SPELLINGS: dict[str, dict[str, Spelling]] = {
+    "dpt": {
+        "backbone": also(backbone_config=DINO),
+        "batch norm": also(use_batch_norm_in_fusion_residual=True, use_bias_in_fusion_residual=True),
+        "no labels": also(num_labels=7, architectures=["DPTForSemanticSegmentation"]),
+    },
+    "depth_anything": {"registers": also(backbone_config={**DINO, "model_type": "dinov2_with_registers"})},
 }

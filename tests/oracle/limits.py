@@ -132,4 +132,5 @@ TOGETHER: dict[str, tuple[str, ...]] = {
 }
 
 # Nested configs that stay at their defaults, as `wrapper.key`.
-LEFT_ALONE: frozenset[str] = frozenset()
+# DPT has a convolutional backbone only where it is hybrid.
+LEFT_ALONE: frozenset[str] = frozenset({"dpt.backbone_config"})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
+import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -69,6 +70,22 @@ def classes_of(model_type: str) -> tuple[str, ...]:
         named = getattr(modeling_auto, table).get(model_type, ())
         found.update(dict.fromkeys([named] if isinstance(named, str) else named))
     return tuple(found)
+
+
+@cache
+def other_classes(model_type: str) -> tuple[str, ...]:
+    """The model classes beside the tables' ones that the same module of transformers exports for a type's config."""
+    known = classes_of(model_type)
+    first = getattr(transformers, known[0], None) if known else None
+    module = sys.modules.get(getattr(first, "__module__", ""))
+    wanted = config_class(model_type)
+    found = []
+    for name in getattr(module, "__all__", ()):
+        each = getattr(module, name, None)
+        abstract = name.endswith("PreTrainedModel")
+        if isinstance(each, type) and getattr(each, "config_class", None) is wanted and not abstract:
+            found.append(name)
+    return tuple(name for name in found if name not in known)
 
 
 @cache

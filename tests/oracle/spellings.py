@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.oracle import hints_encoders
+from tests.oracle import hints_encoders, hints_late
 from tests.oracle.declared import keys_of
 from tests.oracle.meta import config_class
 
@@ -270,6 +270,7 @@ def of(model_type: str) -> Iterator[tuple[str, Spelling]]:
     """The spellings to try for a type."""
     yield from SPELLINGS.get(model_type, {}).items()
     yield from hints_encoders.SPELLINGS.get(model_type, {}).items()
+    yield from hints_late.SPELLINGS.get(model_type, {}).items()
     declared = set(keys_of(config_class(model_type)))
     if {"is_decoder", "add_cross_attention"} <= declared:
         yield "decoder with cross attention", lambda _: {"is_decoder": True, "add_cross_attention": True}

@@ -47,3 +47,57 @@ def test_another_timm_tower_is_declined():
 def test_a_sound_tower_that_cannot_be_is_an_error(audio):
     with pytest.raises(CardscopeError):
         build({**GEMMA3N, "audio_config": audio})
+
+
+def labelled(model_type: str, name: str, labels: int, **keys: object) -> dict[str, object]:
+    return {"model_type": model_type, "architectures": [name], "num_labels": labels, **keys}
+
+
+@pytest.mark.parametrize(
+    ("config", "count"),
+    [
+        # torchvision's ResNet-50 and ConvNeXt-T, by their documentation
+        (labelled("resnet", "ResNetForImageClassification", 1000), 25_557_032),
+        (labelled("convnext", "ConvNextForImageClassification", 1000), 28_589_128),
+        # transformers 5.23's empty models of the defaults: BLIP base, AST for AudioSet, DPT
+        ({"model_type": "blip", "architectures": ["BlipForConditionalGeneration"]}, 223_971_644),
+        (labelled("audio-spectrogram-transformer", "ASTForAudioClassification", 527), 86_594_063),
+        ({"model_type": "dpt", "architectures": ["DPTForDepthEstimation"]}, 110_878_081),
+    ],
+)
+def test_known_models_count_as_published(config, count):
+    assert total(config) == count
+
+
+def test_running_means_are_buffers_not_parameters():
+    """ResNet-50 stores mean, variance and a count for each of its 53 batch norms."""
+    assert take(build({"model_type": "resnet", "architectures": ["ResNetModel"]})).buffers == 2 * 26_560 + 53
+
+
+def test_blip_writes_with_a_cache_for_the_words_and_for_the_image():
+    """Twelve layers keep keys and values of each word; those of the image depend on its patches alone."""
+    states = [
+        state
+        for _, state in take(build({"model_type": "blip", "architectures": ["BlipForConditionalGeneration"]})).states()
+    ]
+    assert {(state.per_token, state.per_source_token) for state in states} == {(2 * 768, 0), (0, 2 * 768)}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model_type": "resnet", "hidden_sizes": [8] * 99, "depths": [10**9] * 99},
+        {"model_type": "resnet", "depths": []},
+        {"model_type": "resnet", "layer_type": "wide"},
+        {"model_type": "segformer", "num_attention_heads": [0, 0, 0, 0]},
+        {"model_type": "convnext", "num_stages": 5},
+        {"model_type": "audio-spectrogram-transformer", "patch_size": 5000},
+        {"model_type": "dpt", "architectures": ["DPTForDepthEstimation"], "reassemble_factors": "4"},
+        {"model_type": "depth_anything", "backbone_config": {"model_type": "llama"}},
+        {"model_type": "clap", "audio_config": {"num_attention_heads": [0, 1, 2, 3]}},
+        {"model_type": "clipseg", "architectures": ["CLIPSegForImageSegmentation"], "decoder_num_attention_heads": 7},
+    ],
+)
+def test_images_and_sounds_that_cannot_be_are_errors(config):
+    with pytest.raises(CardscopeError):
+        build(config)
