@@ -4,7 +4,7 @@ from cardscope.parts.attention import Attention, LatentAttention
 from cardscope.parts.ffn import Mlp, Moe, activation
 from cardscope.parts.mixer import DeltaNet, KimiDelta, Lightning, Mamba, Mamba2, ShortConv
 from cardscope.parts.plain import BARE, LAYER, RMS, Bag, Head, Norm, Table, project
-from cardscope.parts.recurrent import Memory, MLstm, Reused, RgLru, Rwkv, rwkv_channel
+from cardscope.parts.recurrent import Memory, MLstm, Reused, RgLru, Rwkv, Rwkv5, rwkv_channel
 from cardscope.parts.shared import Compressor, NgramMemory, SharedAttention
 from cardscope.parts.spec import Layer, Spec, Tower
 from cardscope.parts.tensor import CacheKind, Part, State, Tensor, linear, norm
@@ -35,6 +35,7 @@ __all__ = [
     "Reused",
     "RgLru",
     "Rwkv",
+    "Rwkv5",
     "SharedAttention",
     "ShortConv",
     "Spec",

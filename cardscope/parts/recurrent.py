@@ -66,6 +66,31 @@ class Rwkv:
         return State("recurrent", constant=((2 * self.width, None), (3 * self.width, "float32")))
 
 
+@dataclass(frozen=True, slots=True)
+class Rwkv5:
+    """RWKV-5's time mixing (Eagle, arXiv:2404.05892 §3): heads of `dim`, keys and values `inner` wide, a gate."""
+
+    width: int
+    inner: int
+    dim: int
+
+    label = "RWKV-5"
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Decay and bonus of each head, the mixes of four inputs, five projections and a norm of each head."""
+        for name in ("decay", "first"):
+            yield Tensor(name, (self.inner // self.dim, self.dim), "mixer", "other")
+        for name in ("key", "value", "receptance", "gate"):
+            yield Tensor(f"mix_{name}", (1, 1, self.width), "mixer", "other")
+            yield from linear(name, self.inner, self.width, "mixer")
+        yield from linear("output", self.width, self.inner, "mixer")
+        yield from norm("norm", self.inner, bias=True)
+
+    def state(self) -> State:
+        """The token before, of both mixings, in the model's dtype; a matrix for each head in float32."""
+        return State("recurrent", constant=((2 * self.width, None), (self.inner * self.dim, "float32")))
+
+
 def rwkv_channel(width: int, inner: int) -> Bag:
     """RWKV-4's channel mixing: a feed-forward block with a gate of the model's width."""
     items = (
