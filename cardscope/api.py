@@ -77,13 +77,16 @@ def audit(
     refresh: bool = False,
     tries: int = 4,
     exact: bool = False,
+    headers: Choice = "auto",
+    files: Choice = "auto",
 ) -> Iterator[Row]:
     """One row a model (ids, paths, configs as dicts), as they are done or in the order given; duplicates once.
 
     A model that cannot be counted is a row with an error, never an exception. `jobs` requests are under way at
     once; a 429 pauses all of them for as long as the Hub says, and what may pass is tried `tries` times.
-    `exact` builds every empty model too, in children that are limited in time and memory. Raises UsageError where the
-    `exact` extra is missing.
+    `exact` builds every empty model too, in children that are limited in time and memory; `headers` reads the headers
+    of stored tensors and `files` the generation and tokenizer config ("auto": of folders, where it costs no request).
+    Raises UsageError where the `exact` extra is missing.
     """
     from cardscope.auditing.engine import audit as rows
     from cardscope.auditing.evidence import Asker
@@ -91,7 +94,7 @@ def audit(
     from cardscope.auditing.fetch import Fetcher
 
     fetch = Fetcher(token=token, offline=offline, refresh=refresh, tries=tries)
-    return rows(ids, Asker(fetch, pool() if exact else None), jobs, ordered=ordered)
+    return rows(ids, Asker(fetch, pool() if exact else None, headers, files), jobs, ordered=ordered)
 
 
 def fit(

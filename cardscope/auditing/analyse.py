@@ -9,7 +9,9 @@ from hashlib import blake2b
 from typing import Final
 
 from cardscope.assemble import SKIPPED, Options, assemble
+from cardscope.auditing.evidence import NOTHING, Beside
 from cardscope.auditing.rows import LONGEST, Row, cut, failed
+from cardscope.checkpoint.look import Look
 from cardscope.errors import CardscopeError, NotModelled
 from cardscope.exact.answer import TOO_LONG
 from cardscope.findings import Finding, finding
@@ -30,23 +32,34 @@ class Analyst:
         self._seen: dict[bytes, Row] = {}
         self.repeated = 0
 
-    def row(self, name: str, raw: RawConfig, exact: Exact = SKIPPED) -> Row:
+    def row(
+        self, name: str, raw: RawConfig, exact: Exact = SKIPPED, stored: Look | None = None, beside: Beside = NOTHING
+    ) -> Row:
         """The row of one model. Never raises for what a config holds; a fault of our own is a row of kind internal."""
         try:
-            key = _key(raw, exact)
-            known = self._seen.get(key)
-            if known is None:
-                known = self._keep(key, figures(name, raw, exact))
-            else:
-                self.repeated += 1
+            known = self._figures(name, raw, exact, stored)
             facts = raw.hub
             row = replace(known, id=name, revision=raw.revision, license=cut(facts.license) if facts else None)
             if row.error:
                 return row
-            more = of_repository(Repository(name, raw.data, row.parameters, facts, row.active))
-            return replace(row, findings=(*row.findings, *more))
+            contents = stored.contents if stored else None
+            about = Repository(
+                name, raw.data, row.parameters, facts, row.active, row.context, contents, beside, raw.files
+            )
+            return replace(row, findings=(*row.findings, *of_repository(about)))
         except Exception as error:  # noqa: BLE001 - one model costs itself, never the audit
             return failed(name, error, raw)
+
+    def _figures(self, name: str, raw: RawConfig, exact: Exact, stored: Look | None) -> Row:
+        """The figures, remembered where they rest on the config and what is said of it alone."""
+        if stored is not None and stored.contents is not None:
+            return figures(name, raw, exact, stored)
+        key = _key(raw, exact, stored)
+        known = self._seen.get(key)
+        if known is not None:
+            self.repeated += 1
+            return known
+        return self._keep(key, figures(name, raw, exact, stored))
 
     def _keep(self, key: bytes, row: Row) -> Row:
         if len(self._seen) >= KEPT:
@@ -55,13 +68,13 @@ class Analyst:
         return row
 
 
-def figures(name: str, raw: RawConfig, exact: Exact = SKIPPED) -> Row:
+def figures(name: str, raw: RawConfig, exact: Exact = SKIPPED, stored: Look | None = None) -> Row:
     """The row of one config, an error row where nothing can be counted.
 
     Raises what a fault of our own raises; a CardscopeError is a row.
     """
     try:
-        report = assemble(raw, exact=exact, options=LEAN)
+        report = assemble(raw, exact=exact, stored=stored, options=LEAN)
     except NotModelled as error:
         slow = TookTooLong(f"{error.message}; its exact count: {exact.reason}")
         return failed(name, slow if exact.reason == TOO_LONG else error, raw)
@@ -101,9 +114,10 @@ def _not_taken(exact: Exact, where: str) -> Iterator[Finding]:
         yield finding("CS211", f"no exact count: {exact.reason}"[:LONGEST], where)
 
 
-def _key(raw: RawConfig, exact: Exact) -> bytes:
+def _key(raw: RawConfig, exact: Exact, look: Look | None) -> bytes:
     """What the figures depend on: the config, where findings say it lies, and what the Hub says is stored."""
     facts = raw.hub
     stored = [facts.safetensors_total, facts.safetensors_dtypes] if facts else None
-    text = json.dumps([raw.data, raw.where, stored, exact.total, exact.status], sort_keys=True)
+    why = look.reason if look else None
+    text = json.dumps([raw.data, raw.where, stored, exact.total, exact.status, why], sort_keys=True)
     return blake2b(text.encode("ascii"), digest_size=16).digest()

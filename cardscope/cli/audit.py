@@ -19,7 +19,7 @@ def _shard(_context: click.Context, _option: click.Parameter, text: str) -> tupl
 
 @click.command("audit")
 @click.argument("ids", nargs=-1)
-@click.option("--from", "files", multiple=True, metavar="FILE", help="Ids or rows: .txt, .csv, .jsonl, .parquet, -.")
+@click.option("--from", "lists", multiple=True, metavar="FILE", help="Ids or rows: .txt, .csv, .jsonl, .parquet, -.")
 @click.option("--id-column", help="The column of a table that holds the id.")
 @click.option("--config-column", default="config", help="The column that may hold the config itself.")
 @click.option("--author", help="All models of an author on the Hub.")
@@ -30,6 +30,8 @@ def _shard(_context: click.Context, _option: click.Parameter, text: str) -> tupl
 @click.option("--shard", default="1/1", metavar="I/N", callback=_shard, help="Only the I-th of N equal shares.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=16, help="Requests at once.")
 @click.option("--retries", type=click.IntRange(0, 20), default=3, help="Tries after a first one that failed.")
+@click.option("--headers/--no-headers", default=None, help="Read stored tensors' headers; by default of folders.")
+@click.option("--files/--no-files", default=None, help="Read generation and tokenizer config; by default of folders.")
 @click.option("--exact/--no-exact", default=False, help="Build every empty model too (needs the `exact` extra).")
 @click.option("--exact-jobs", type=click.IntRange(1, 256), help="Models built at once; by default one a core.")
 @click.option("--exact-timeout", type=click.FloatRange(1, 86_400), default=60, help="Seconds one may take.")
@@ -60,7 +62,7 @@ def command(ids: tuple[str, ...], *, form: str, as_json: bool, **options: Any) -
     )
     wanted = Wanted(
         ids=ids,
-        files=options["files"],
+        files=options["lists"],
         columns=Columns(options["id_column"], options["config_column"]),
         query=Query(options["author"], options["search"], options["filters"], options["sort"], options["limit"]),
         limit=options["limit"],
@@ -75,4 +77,9 @@ def command(ids: tuple[str, ...], *, form: str, as_json: bool, **options: Any) -
     exact = None
     if options["exact"]:
         exact = pool(options["exact_jobs"], timeout=options["exact_timeout"], memory_gib=options["exact_memory"])
-    return perform(wanted, Asker(fetch, exact))
+    headers, files = (_auto(options[name]) for name in ("headers", "files"))
+    return perform(wanted, Asker(fetch, exact, headers, files))
+
+
+def _auto(choice: bool | None) -> Any:
+    return "auto" if choice is None else choice

@@ -6,12 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cardscope.findings import Finding
-from cardscope.rules import config, repository
+from cardscope.rules import companions, config, names, repository, saved, weights
 from cardscope.rules.rule import Repository, Rule
 
 __all__ = ["RULES", "Repository", "Rule", "of_config", "of_repository"]
 
-RULES: Mapping[str, Rule] = {rule.code: rule for rule in (*config.RULES, *repository.RULES)}
+OF_CONFIG = (*config.RULES, *saved.RULES)
+OF_REPOSITORY = (*weights.RULES, *repository.RULES, *companions.RULES, *names.RULES)
+RULES: Mapping[str, Rule] = {
+    rule.code: rule for rule in sorted((*OF_CONFIG, *OF_REPOSITORY), key=lambda rule: rule.code)
+}
 """Code → rule, in order."""
 LONGEST = 300
 
@@ -19,13 +23,13 @@ LONGEST = 300
 def of_config(data: Mapping[str, Any], where: str) -> Iterator[Finding]:
     """What the rules find in a config's own keys, and in those of its text model."""
     for prefix, place in config.places(data):
-        for rule in config.RULES:
+        for rule in OF_CONFIG:
             for key, message in rule.check(place):
                 yield Finding(rule.code, rule.severity, message[:LONGEST], f"{where}:{prefix}{key}")
 
 
 def of_repository(about: Repository) -> Iterator[Finding]:
     """What the rules find in a repository's name, files and metadata."""
-    for rule in repository.RULES:
+    for rule in OF_REPOSITORY:
         for key, message in rule.check(about):
             yield Finding(rule.code, rule.severity, message[:LONGEST], key)

@@ -20,17 +20,20 @@ def places(data: Config) -> Iterator[tuple[str, Config]]:
         yield f"{key}.", data[key]
 
 
-def _number(config: Config, key: str) -> float | None:
+def number(config: Config, key: str) -> float | None:
+    """A number under a key; None where there is none."""
     value = config.get(key)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _scaling(config: Config) -> Config:
+def scaling(config: Config) -> Config:
+    """The rope scaling, empty where there is none."""
     found = config.get("rope_scaling")
     return found if isinstance(found, Mapping) else {}
 
 
-def _tokens(config: Config) -> Iterator[tuple[str, int]]:
+def tokens(config: Config) -> Iterator[tuple[str, int]]:
+    """(key, id) of every special token."""
     for key in TOKENS:
         value = config.get(key)
         for each in value if isinstance(value, list) else [value]:
@@ -44,9 +47,9 @@ def rope_reach(config: Config) -> Found:
     `factor` times `original_max_position_embeddings` is less than `max_position_embeddings`, so that positions are
     promised for which the rotation was not stretched. Fix: raise the factor, or state the context it reaches.
     """
-    scaling, stated = _scaling(config), _number(config, "max_position_embeddings")
-    factor, trained = _number(scaling, "factor"), _number(scaling, "original_max_position_embeddings")
-    kind = scaling.get("rope_type", scaling.get("type"))
+    rope, stated = scaling(config), number(config, "max_position_embeddings")
+    factor, trained = number(rope, "factor"), number(rope, "original_max_position_embeddings")
+    kind = rope.get("rope_type", rope.get("type"))
     if kind in {"yarn", "linear", "dynamic"} and factor and trained and stated and factor * trained < stated:
         yield "rope_scaling", f"{factor:g} × {trained:,.0f} positions are fewer than the {stated:,.0f} stated"
 
@@ -56,8 +59,8 @@ def rope_untyped(config: Config) -> Found:
 
     Without `rope_type` (or `type`) a loader ignores the scaling or refuses the file. Fix: add `rope_type`.
     """
-    scaling = _scaling(config)
-    if "factor" in scaling and not {"rope_type", "type"} & set(scaling):
+    rope = scaling(config)
+    if "factor" in rope and not {"rope_type", "type"} & set(rope):
         yield "rope_scaling", "a factor is given and no rope_type"
 
 
@@ -66,8 +69,8 @@ def rope_two_types(config: Config) -> Found:
 
     Loaders differ in whether `type` or `rope_type` wins. Fix: keep `rope_type` alone.
     """
-    scaling = _scaling(config)
-    old, new = scaling.get("type"), scaling.get("rope_type")
+    rope = scaling(config)
+    old, new = rope.get("type"), rope.get("rope_type")
     # Qwen-VL's mrope is written as type, and saved again as default.
     if isinstance(old, str) and isinstance(new, str) and old != new and old != "mrope":
         yield "rope_scaling", f"type is {old[:40]} and rope_type is {new[:40]}"
@@ -79,7 +82,7 @@ def window_beyond_context(config: Config) -> Found:
     A window of more tokens than the model has positions never closes, so that the model attends in full. Fix: none
     is needed; leave the window out to say so.
     """
-    window, stated = _number(config, "sliding_window"), _number(config, "max_position_embeddings")
+    window, stated = number(config, "sliding_window"), number(config, "max_position_embeddings")
     if window and stated and window > stated and config.get("use_sliding_window", True):
         yield "sliding_window", f"a window of {window:,.0f} never closes in {stated:,.0f} positions"
 
@@ -100,8 +103,8 @@ def token_beyond_vocabulary(config: Config) -> Found:
     An id at or above `vocab_size` has no embedding: generation that meets it fails with an index error. Fix: correct
     the id or the vocabulary.
     """
-    size = _number(config, "vocab_size")
-    for key, token in _tokens(config):
+    size = number(config, "vocab_size")
+    for key, token in tokens(config):
         if size is not None and token >= size:
             yield key, f"token {token:,} has no row in a vocabulary of {size:,.0f}"
 
@@ -111,7 +114,7 @@ def token_negative(config: Config) -> Found:
 
     -1 was written for "none"; as an index it means the last row of the embedding. Fix: null.
     """
-    for key, token in _tokens(config):
+    for key, token in tokens(config):
         if token < 0:
             yield key, f"token {token} is no row of an embedding"
 
@@ -175,7 +178,7 @@ def odd_head(config: Config) -> Found:
 
     Rotary embeddings rotate pairs of numbers, and most kernels want multiples of eight. Fix: check `head_dim`.
     """
-    size = _number(config, "head_dim")
+    size = number(config, "head_dim")
     if size and size % 2:
         yield "head_dim", f"{size:g} cannot be split into pairs"
 
@@ -186,7 +189,7 @@ def epsilon_out_of_range(config: Config) -> Found:
     Zero or less divides by zero on a constant input; above 0.01 the norm no longer normalises. Fix: 1e-6 to 1e-5.
     """
     for key in ("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps"):
-        value = _number(config, key)
+        value = number(config, key)
         if value is not None and not 0 < value <= 0.01:
             yield key, f"{value:g} is no epsilon"
 
@@ -196,7 +199,7 @@ def theta_out_of_range(config: Config) -> Found:
 
     Bases below 100 repeat within a sentence. Fix: 10,000 is usual, larger for longer contexts.
     """
-    value = _number(config, "rope_theta")
+    value = number(config, "rope_theta")
     if value is not None and value < 100:
         yield "rope_theta", f"a base of {value:g}"
 
@@ -213,7 +216,7 @@ def dropout_out_of_range(config: Config) -> Found:
         "resid_pdrop",
         "embd_pdrop",
     ):
-        value = _number(config, key)
+        value = number(config, key)
         if value is not None and not 0 <= value < 1:
             yield key, f"{value:g} is no probability"
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from cardscope.checkpoint.contents import Contents
 from cardscope.findings import Severity
 from cardscope.model import HubFacts
 
@@ -20,10 +22,22 @@ class Repository(NamedTuple):
     parameters: int | None
     facts: HubFacts | None
     active: int | None = None
+    context: int | None = None
+    contents: Contents | None = None
+    """What the headers of the stored tensors say, where they were read."""
+    beside: Mapping[str, Mapping[str, Any] | None] = MappingProxyType({})
+    """Files beside the config that were read: name → content, None where it is no JSON object."""
+    local: tuple[tuple[str, int | None], ...] = ()
+    """(name, bytes) of the weight files of a folder, where there is no Hub to tell."""
+
+    @property
+    def sized(self) -> tuple[tuple[str, int | None], ...]:
+        """(name, bytes) of the files, empty where they are not known."""
+        return self.facts.files if self.facts else self.local
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Names of the files, empty where they are not known."""
+        """Names of the files on the Hub, empty where they are not known."""
         return tuple(name for name, _ in self.facts.files) if self.facts else ()
 
 
@@ -38,3 +52,9 @@ class Rule(NamedTuple):
     def summary(self) -> str:
         """The first sentence of the rule's page, without its full stop."""
         return (self.check.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+
+def generates(config: Mapping[str, Any]) -> bool:
+    """Whether the class that was saved writes text."""
+    classes = config.get("architectures")
+    return isinstance(classes, list) and any(str(name).endswith("ForCausalLM") for name in classes[:8])

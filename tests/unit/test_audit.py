@@ -173,10 +173,10 @@ def test_what_cannot_be_counted_is_a_row_with_its_kind(config, kind):
 
 
 def test_an_unexpected_exception_is_a_row_and_the_run_goes_on(monkeypatch):
-    def broken(raw, exact, options):
+    def broken(raw, **options):
         if raw.data["model_type"] == "gpt2":
             raise ZeroDivisionError("why")
-        return real(raw, exact=exact, options=options)
+        return real(raw, **options)
 
     real = analyse.assemble
     monkeypatch.setattr(analyse, "assemble", broken)
@@ -271,7 +271,7 @@ def test_the_exit_code_follows_the_findings(audit, tmp_path, words, code):
 
 
 def test_an_internal_row_is_exit_two(audit, monkeypatch):
-    def broken(raw, exact, options):
+    def broken(raw, **options):
         raise ZeroDivisionError
 
     monkeypatch.setattr(analyse, "assemble", broken)

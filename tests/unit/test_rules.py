@@ -108,7 +108,9 @@ def test_sizes_that_are_meant_otherwise_are_no_finding(about):
 
 
 def test_every_rule_is_tried():
-    assert [*CONFIGS, *REPOSITORIES] == list(RULES)
+    from tests.unit import test_rules_more as more
+
+    assert {*CONFIGS, *REPOSITORIES, *more.CONFIGS, *more.REPOSITORIES} == set(RULES)
 
 
 def test_the_text_model_of_a_wrapper_is_looked_at():
