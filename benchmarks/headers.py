@@ -4,8 +4,7 @@
 
 The folders hold `ORG__NAME.json` files: indexes of sharded checkpoints and configs of the same names.  An index has
 names and `total_size`, no shapes: bytes are predicted from the config, with what the names say is stored beside it.
-The 200 shards lie on a local server that holds every answer back for 50 ms; hf-mem reads the same, from a copy of it
-that has the server's address in place of its own.
+The 200 shards are benchmarks/shards.py's.
 """
 
 from __future__ import annotations
@@ -14,10 +13,8 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +22,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from run import environment, peer_copy, timed  # noqa: E402 - after the path
+import shards  # noqa: E402 - after the path
 
 from cardscope.assemble import outline  # noqa: E402 - the same
 from cardscope.checkpoint.index import whole  # noqa: E402 - the same
@@ -38,9 +35,6 @@ from cardscope.measures.quantized import published  # noqa: E402 - the same
 from cardscope.model import RawConfig  # noqa: E402 - the same
 from cardscope.parts import Spec  # noqa: E402 - the same
 from cardscope.units import dtype_bytes  # noqa: E402 - the same
-from tests.hub.hubserver import HubServer, Repo  # noqa: E402 - the same
-
-SHARDS, LATENCY = 200, 0.05
 
 
 class Check(NamedTuple):
@@ -132,78 +126,14 @@ def _dtypes(stated: int, predicted: int, width: float) -> Iterator[str]:
             yield f"stored in {8 * other} bits, the config says {int(8 * width)}"
 
 
-# -- 200 shards --------------------------------------------------------------------------------------------
-
-
-def repository() -> Repo:
-    """A Llama of 200 layers in 200 shards; its files go on as zeros after their headers."""
-    from tests import weights
-
-    config = {**weights.LLAMA, "num_hidden_layers": SHARDS}
-    tensors: weights.Tensors = {}
-    first = weights.llama()
-    loose = {name: tensor for name, tensor in first.items() if ".layers." not in name}
-    for layer in range(SHARDS):
-        tensors |= {n.replace(".0.", f".{layer}.", 1): t for n, t in first.items() if ".layers.0." in n}
-    files, grown = weights.repository({**tensors, **loose}, SHARDS)
-    return Repo({"config.json": json.dumps(config).encode(), **files}, grown=grown, branches=("main", "dev"))
-
-
-class Timing(NamedTuple):
-    """Median seconds of one way to read the shards, with the requests and bytes it took."""
-
-    what: str
-    seconds: float
-    chain: float
-    requests: int
-    sent: int
-
-
-def latency(runs: int, folder: Path) -> tuple[list[Timing], list[tuple[str, float]]]:
-    """In-process timings against the slowest chain of requests, and whole commands beside hf-mem."""
-    import huggingface_hub.constants as constants
-
-    import cardscope
-
-    os.environ["CARDSCOPE_CACHE"] = str(folder / "never")
-    with HubServer({"org/many": repository()}, latency=LATENCY) as hub:
-        constants.ENDPOINT, constants.HF_HUB_CACHE = hub.url, str(folder / "hub")
-        found = []
-        for what, word in (("`main`, one request", "org/many"), ("a branch, 200 ranges", "org/many@dev")):
-            seconds = []
-            for _ in range(runs + 1):
-                hub.requests.clear()
-                hub.sent = 0
-                start = time.perf_counter()
-                report = cardscope.inspect(word, exact=False, refresh=True)
-                seconds.append(time.perf_counter() - start)
-                assert report.headline.witness == "stored", report.parameters.checkpoint.reason
-            found.append(Timing(what, statistics.median(seconds[1:]), 3 * LATENCY, len(hub.requests), hub.sent))
-        env = environment(HF_ENDPOINT=hub.url, HF_HOME=str(folder / "home"), CARDSCOPE_CACHE=str(folder / "cache"))
-        us = [sys.executable, "-m", "cardscope", "org/many@dev", "--no-exact", "--refresh"]
-        peer = [sys.executable, "-c", "from hf_mem.cli import main; main()", "--model-id", "org/many"]
-        peer += ["--revision", "dev"]
-        their_env = environment(PYTHONPATH=str(peer_copy(hub.url, folder)))
-        commands = [("cardscope, branch", us, env), ("cardscope, `main`", [*us[:3], "org/many", *us[4:]], env)]
-        commands.append(("hf-mem, branch", peer, their_env))
-        timings = [(name, [timed(command, e).seconds for _ in range(runs)]) for name, command, e in commands]
-        return found, [(name, statistics.median(each)) for name, each in timings]
-
-
 # -- the report --------------------------------------------------------------------------------------------
 
 
-def text(checks: Sequence[Check], timings: Sequence[Timing], commands: Sequence[tuple[str, float]]) -> str:
+def text(checks: Sequence[Check], timings: Sequence[shards.Timing], commands: Sequence[shards.Command]) -> str:
     """Everything as Markdown."""
     lines = ["# Headers", "", f"Made by `python benchmarks/headers.py --write` on {os.cpu_count()} cores, "]
     lines[-1] += f"Python {platform.python_version()}."
-    lines += ["", f"## {SHARDS} shards at {1000 * LATENCY:.0f} ms", ""]
-    lines += ["| in one process | median | three requests in a row | ratio | requests | bytes sent |"]
-    lines += ["|---|---:|---:|---:|---:|---:|"]
-    for t in timings:
-        ratio = t.seconds / t.chain
-        lines.append(f"| {t.what} | {t.seconds:.3f} s | {t.chain:.3f} s | {ratio:.2f} | {t.requests} | {t.sent:,} |")
-    lines += ["", "| whole command | median |", "|---|---:|", *(f"| {name} | {s:.3f} s |" for name, s in commands)]
+    lines += ["", *shards.text(timings, commands)]
     if checks:
         lines += ["", *_index_table(checks)]
     return "\n".join(lines) + "\n"
@@ -237,7 +167,10 @@ def main() -> None:
     chosen = options.parse_args()
     checks = list(indexes(chosen.index, chosen.configs)) if chosen.index and chosen.configs else []
     with tempfile.TemporaryDirectory() as temporary:
-        timings, commands = latency(chosen.runs, Path(temporary))
+        folder = Path(temporary)
+        with shards.serving() as server:
+            timings = shards.timings(server, chosen.runs, folder)
+            commands = shards.commands(server, chosen.runs, folder)
     found = text(checks, timings, commands)
     print(found)
     if chosen.write:
