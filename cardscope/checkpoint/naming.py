@@ -21,6 +21,7 @@ _BUFFERS = re.compile(
     r"causal_mask|tril|mask_token_ids|embed_positions\._float_tensor|std_bias|std_scale)$"
 )
 """Buffers by the names transformers and the original repositories give them."""
+_FLOATS: Final = frozenset({"BF16", "F16", "F32"})
 _MASK = re.compile(r"(?:^|\.)(?:attn|attention|self_attn)\.bias$")
 _MTP = re.compile(r"(?:^|\.)(?:mtp|mtp_block|mtp_layers?|nextn|nextn_predict_layers|mtp_predictor)(?:\.|$)")
 
@@ -50,6 +51,8 @@ def place(name: str) -> Place:
 
 def is_buffer(tensor: Stored) -> bool:
     """Whether a tensor is stored beside the parameters: masks, correction biases, frequencies, running statistics."""
+    if tensor.name.endswith(".weight") and tensor.dtype in _FLOATS and "rotary_emb" not in tensor.name:
+        return False  # most tensors, told without the patterns below
     if _BUFFERS.search(tensor.name):
         return True
     if _MASK.search(tensor.name) and len(tensor.shape) == 4 and tensor.shape[:2] == (1, 1):
@@ -73,9 +76,9 @@ def mark_mtp(pieces: Sequence[Piece], num_layers: int | None) -> list[Piece]:
     """
     marked = []
     for piece in pieces:
-        where = place(piece.name)
-        behind = num_layers is not None and where.layer is not None and where.layer >= num_layers
-        if not is_mtp(piece.name) and not (behind and _text_tower(where.tower)):
+        found = _LAYER.search(piece.name) if num_layers is not None else None
+        behind = found is not None and num_layers is not None and int(found[1]) >= num_layers
+        if not is_mtp(piece.name) and not (behind and _text_tower(place(piece.name).tower)):
             marked.append(piece)
         elif re.search(r"(?:embed_tokens|shared_head\.head)\.weight$", piece.name) and piece.role == "parameter":
             marked.append(piece._replace(mtp=True, role="duplicate"))
@@ -86,7 +89,7 @@ def mark_mtp(pieces: Sequence[Piece], num_layers: int | None) -> list[Piece]:
 
 def is_mtp(name: str) -> bool:
     """Whether a name says that it belongs to extra prediction layers."""
-    return bool(_MTP.search(name))
+    return ("mtp" in name or "nextn" in name) and bool(_MTP.search(name))
 
 
 def _text_tower(tower: str) -> bool:

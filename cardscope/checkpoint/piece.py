@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Literal, NamedTuple
 
 Role = Literal["parameter", "buffer", "scale", "zero point", "index", "duplicate", "unknown"]
@@ -25,7 +26,4 @@ class Piece(NamedTuple):
     @property
     def logical(self) -> int:
         """Numbers it stands for."""
-        count = 1
-        for length in self.shape:
-            count *= length
-        return count
+        return prod(self.shape)
