@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -13,13 +14,26 @@ from cardscope.cli.write import text_options, write
 _POSITIVE = click.FloatRange(min=0, min_open=True, max=1e30)
 
 
+def memory_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What a device keeps, and how."""
+    for option in (
+        click.option("--loss", help="Of the logits: eager (default), compiled or chunked."),
+        click.option("--attention", default="flash", show_default=True, help="flash, or eager with all its scores."),
+        click.option("--recompute", is_flag=True, help="Activations are computed again in the backward pass."),
+        click.option("--zero", type=click.IntRange(0, 3), default=0, show_default=True, help="ZeRO stage of sharding."),
+        click.option("--recipe", help="mixed (16 bytes a parameter), amp, bf16, fp32, mixed-8bit; else nanochat's."),
+    ):
+        command = option(command)
+    return command
+
+
 @click.command("train")
 @click.argument("model")
 @click.option("--tokens", type=click.IntRange(1, 1 << 60), help="Tokens to train on; else by --ratio.")
-@click.option("--ratio", type=_POSITIVE, default=20.0, help="Tokens per parameter.", show_default=True)
+@click.option("--ratio", type=_POSITIVE, help="Tokens per parameter; else 20, or nanochat's own.")
 @click.option("--sequence", type=click.IntRange(1, 1 << 30), help="Tokens a sequence; else the context, to 2,048.")
 @click.option(
-    "--batch-tokens", type=click.IntRange(1, 1 << 40), default=524_288, help="Tokens a step.", show_default=True
+    "--batch-tokens", type=click.IntRange(1, 1 << 40), help="Tokens a step; else 524,288, or nanochat's rule."
 )
 @click.option(
     "--device-batch", type=click.IntRange(1, 1 << 20), default=32, help="Sequences a device at once.", show_default=True
@@ -33,10 +47,11 @@ _POSITIVE = click.FloatRange(min=0, min_open=True, max=1e30)
 )
 @click.option("--price", type=_POSITIVE, help="Of all devices together, an hour.")
 @click.option("--chars-per-token", type=_POSITIVE, default=4.8, help="Of the tokenizer on the data.", show_default=True)
+@memory_options
 @source_options
 @text_options
 def command(model: str, *, form: str, as_json: bool, output: str | None, **options: Any) -> None:
-    """Tokens, FLOPs, steps, time, cost and data of training it."""
+    """Tokens, FLOPs, steps, time, cost, data and memory of training it."""
     from cardscope.api import train
     from cardscope.training.render import lines, markdown
 

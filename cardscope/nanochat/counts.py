@@ -105,6 +105,10 @@ def tensors(epoch: Epoch, sizes: Sizes) -> int:
 
 def stored_bytes(epoch: Epoch, sizes: Sizes) -> int:
     """Bytes of the tensors of a model_*.pt written on CUDA: tables in bf16, everything else in fp32."""
+    return 4 * total(epoch, sizes) - 2 * tables(epoch, sizes)
+
+
+def tables(epoch: Epoch, sizes: Sizes) -> int:
+    """Parameters of the embeddings, which CUDA runs keep in bf16: tokens, values, bigrams."""
     found = groups(epoch, sizes)
-    tables = sum(found.get(name, 0) for name in _TABLES)
-    return 4 * sum(found.values()) - 2 * tables
+    return sum(found.get(name, 0) for name in _TABLES)

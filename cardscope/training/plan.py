@@ -1,6 +1,6 @@
-"""Config and run → tokens, FLOPs, steps, time, cost and data.
+"""Config and run → tokens, FLOPs, steps, time, cost, data and memory.
 
-Source of 20 tokens per parameter: Hoffmann et al. 2022 (arXiv:2203.15556).
+Each figure has a module: `horizon` tokens and batch, `flops` the work, `memory` what a device holds.
 """
 
 from __future__ import annotations
@@ -10,32 +10,14 @@ from dataclasses import dataclass
 
 from cardscope.assemble import outline
 from cardscope.errors import ConfigError, NotModelled, UsageError
+from cardscope.inventory import Inventory
 from cardscope.model import RawConfig
 from cardscope.training.flops import flops_per_token
+from cardscope.training.horizon import horizon
+from cardscope.training.memory import Memory, memory
+from cardscope.training.run import Run
 
 SCHEMA = "cardscope.train/1"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How the model is to be trained: tokens or tokens per parameter, batch, devices, speed, price."""
-
-    tokens: int | None = None
-    ratio: float = 20.0
-    sequence: int | None = None
-    """Tokens a sequence; by default the model's context, 2,048 at most."""
-    batch_tokens: int = 524_288
-    device_batch: int = 32
-    """Sequences a device holds at once."""
-    devices: int = 8
-    peak_flops: float = 989e12
-    """Dense bf16 FLOPs a second of one device; H100 SXM by default."""
-    mfu: float = 0.5
-    price: float | None = None
-    """Of all devices together, an hour."""
-    chars_per_token: float = 4.8
-    shard_chars: int = 250_000_000
-    shard_bytes: int = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +30,9 @@ class Plan:
     active: int
     sequence: int
     tokens: int
+    tokens_basis: str
+    batch_tokens: int
+    batch_basis: str
     matmul_parameters: int
     flops_per_token: int
     flops_basis: str
@@ -63,6 +48,7 @@ class Plan:
     optimizers: tuple[tuple[str, int], ...]
     """Parameters by optimizer, where the training code says which."""
     notes: tuple[str, ...]
+    memory: Memory
 
     @property
     def device_hours(self) -> float:
@@ -81,16 +67,12 @@ def plan(raw: RawConfig, run: Run) -> Plan:
     spec, inventory = outline(raw)
     if spec is None or inventory is None:
         raise NotModelled(f"{raw.id} is not modelled as a whole, so there is no plan for it")
-    active = inventory.active
-    if active is None:
-        raise ConfigError(
-            "the config does not say how many experts fire, so there is no telling what a token costs",
-            hint="--set num_experts_per_tok=2 supplies it",
-        )
+    active = _active(inventory)
     sequence = run.sequence or min(spec.max_positions or 2048, 2048)
-    tokens = run.tokens if run.tokens is not None else round(run.ratio * inventory.parameters)
+    tokens, tokens_basis, batch, batch_basis = horizon(raw.data, inventory.parameters, run)
     micro = run.devices * run.device_batch * sequence
-    _check(run, tokens, micro)
+    _check(batch, tokens, micro)
+    accumulation = -(-batch // micro)
     matmul, per_token, basis = flops_per_token(raw.data, spec, inventory, active, sequence)
     seconds = per_token * tokens / (run.devices * run.peak_flops * run.mfu)
     characters = round(tokens * run.chars_per_token)
@@ -102,13 +84,16 @@ def plan(raw: RawConfig, run: Run) -> Plan:
         active=active,
         sequence=sequence,
         tokens=tokens,
+        tokens_basis=tokens_basis,
+        batch_tokens=batch,
+        batch_basis=batch_basis,
         matmul_parameters=matmul,
         flops_per_token=per_token,
         flops_basis=basis,
         flops_per_token_6n=6 * active,
         total_flops=per_token * tokens,
-        steps=tokens // run.batch_tokens,
-        accumulation=-(-run.batch_tokens // micro),
+        steps=tokens // batch,
+        accumulation=accumulation,
         seconds=seconds,
         cost=None if run.price is None else seconds / 3600 * run.price,
         characters=characters,
@@ -116,23 +101,33 @@ def plan(raw: RawConfig, run: Run) -> Plan:
         disk_bytes=shards * run.shard_bytes,
         optimizers=_optimizers(raw.data),
         notes=raw.notes,
+        memory=memory(raw.data, spec, inventory, run, sequence, accumulation),
     )
 
 
-def _check(run: Run, tokens: int, micro: int) -> None:
-    """A batch must be whole micro-batches, and a run at least one step."""
-    if run.batch_tokens % micro and run.batch_tokens > micro:
-        raise UsageError(
-            f"{run.batch_tokens:,} tokens a step are no whole number of micro-batches of {micro:,}",
-            hint=f"--batch-tokens {-(-run.batch_tokens // micro) * micro}, or another --device-batch",
+def _active(inventory: Inventory) -> int:
+    if inventory.active is None:
+        raise ConfigError(
+            "the config does not say how many experts fire, so there is no telling what a token costs",
+            hint="--set num_experts_per_tok=2 supplies it",
         )
-    if run.batch_tokens < micro:
+    return inventory.active
+
+
+def _check(batch: int, tokens: int, micro: int) -> None:
+    """A batch must be whole micro-batches, and a run at least one step."""
+    if batch % micro and batch > micro:
         raise UsageError(
-            f"one micro-batch of {micro:,} tokens is more than the {run.batch_tokens:,} of a step",
+            f"{batch:,} tokens a step are no whole number of micro-batches of {micro:,}",
+            hint=f"--batch-tokens {-(-batch // micro) * micro}, or another --device-batch",
+        )
+    if batch < micro:
+        raise UsageError(
+            f"one micro-batch of {micro:,} tokens is more than the {batch:,} of a step",
             hint=f"--batch-tokens {micro}, or a smaller --device-batch",
         )
-    if tokens < run.batch_tokens:
-        raise UsageError(f"{tokens:,} tokens are less than one step of {run.batch_tokens:,}", hint="a smaller batch")
+    if tokens < batch:
+        raise UsageError(f"{tokens:,} tokens are less than one step of {batch:,}", hint="a smaller batch")
 
 
 def _optimizers(data: Mapping[str, object]) -> tuple[tuple[str, int], ...]:

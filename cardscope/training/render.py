@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from cardscope.report.lines import WIDTH, Line, Span, fit, line, safe, shorten, wrap
 from cardscope.report.markdown import escape, table
+from cardscope.training.memory import Memory
 from cardscope.training.plan import SCHEMA, Plan
 from cardscope.units import format_count
 
@@ -19,13 +20,13 @@ def rows(found: Plan) -> Iterator[tuple[str, str, str]]:
         yield "active parameters", f"{found.active:,}", "used for one token"
     for name, count in found.optimizers:
         yield f"trained by {name}", f"{count:,}", ""
-    given = "given" if run.tokens is not None else f"{run.ratio:g} a parameter"
-    yield "tokens", f"{found.tokens:,}", given
+    yield "tokens", f"{found.tokens:,}", found.tokens_basis
     yield "FLOPs per token", f"{found.flops_per_token:,}", found.flops_basis
     yield "by the rule 6·N", f"{found.flops_per_token_6n:,}", "every active parameter, no attention"
     yield "FLOPs in all", f"{found.total_flops:.4g}", ""
     micro = f"{run.devices} × {run.device_batch} × {found.sequence:,} tokens at once"
-    yield "tokens a step", f"{run.batch_tokens:,}", micro
+    batch = f"; {found.batch_basis}" if found.batch_basis not in {"", "given"} else ""
+    yield "tokens a step", f"{found.batch_tokens:,}", micro + batch
     yield "micro-steps a step", f"{found.accumulation:,}", "gradient accumulation"
     yield "steps", f"{found.steps:,}", ""
     speed = f"{run.devices} × {run.peak_flops / 1e12:g} TFLOP/s at {100 * run.mfu:g} %"
@@ -33,9 +34,30 @@ def rows(found: Plan) -> Iterator[tuple[str, str, str]]:
     yield "device hours", f"{found.device_hours:,.1f}", ""
     if found.cost is not None:
         yield "cost", f"{found.cost:,.0f}", f"at {run.price:g} an hour for all devices"
+    yield from _memory(found.memory)
     yield "characters of text", f"{found.characters:,}", f"{run.chars_per_token:g} a token"
     yield "shards", f"{found.shards:,}", f"{run.shard_chars:,} characters each"
     yield "disk", f"{found.disk_bytes / 1e9:,.1f} GB", f"{run.shard_bytes / 1e6:g} MB a shard"
+
+
+def _memory(found: Memory) -> Iterator[tuple[str, str, str]]:
+    """What one device holds, stage by stage."""
+    stages = ("weights", "gradients", "optimizer", "activations", "logits")
+    for name in stages:
+        size = getattr(found, name)
+        yield f"a device: {name}", "unknown" if size is None else _gb(size), found.rules.get(name, found.reason or "")
+    if found.peak is None or found.process is None:
+        yield "a device: at most", "unknown", found.reason or ""
+        return
+    larger = "logits" if found.logits >= found.working else "one layer's gradients"
+    yield "a device: at most", _gb(found.peak), f"the sum, of which {larger} for a moment"
+    low, high = found.process
+    yield "as nvidia-smi sees it", f"{low / 1e9:,.0f} to {high / 1e9:,.0f} GB", "with 3 to 15 % of slack, CUDA and NCCL"
+
+
+def _gb(size: int) -> str:
+    """Decimal gigabytes, as GPUs are sold and runs reported."""
+    return f"{size / 1e9:,.2f} GB" if size < 10**15 else f"{size / 1e15:,.2f} PB"
 
 
 def lines(found: Plan) -> list[Line]:
@@ -47,7 +69,7 @@ def lines(found: Plan) -> list[Line]:
     result += [line(Span(safe(row), "warn")) for note in found.notes for row in wrap(note.split(" "), 0, 0, " ")]
     result.append(line())
     for name, value, basis in rows(found):
-        start = f"  {name:<20} {value:>20}  "
+        start = f"  {name:<21} {value:>19}  "
         first, *rest = wrap(basis.split(" "), len(start), len(start), " ")
         result.append(line(start, Span(first, "dim")))
         result += [line(Span(row, "dim")) for row in rest]

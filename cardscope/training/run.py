@@ -1,0 +1,38 @@
+"""How a model is to be trained: the numbers a plan starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Tokens or tokens per parameter, batch, devices, speed, price, and what is kept in memory how."""
+
+    tokens: int | None = None
+    ratio: float | None = None
+    """Tokens a parameter; None: 20, or what the release of nanochat itself trains for."""
+    sequence: int | None = None
+    """Tokens a sequence; by default the model's context, 2,048 at most."""
+    batch_tokens: int | None = None
+    """Tokens a step; None: 524,288, or the rule of the release of nanochat."""
+    device_batch: int = 32
+    """Sequences a device holds at once."""
+    devices: int = 8
+    peak_flops: float = 989e12
+    """Dense bf16 FLOPs a second of one device; H100 SXM by default."""
+    mfu: float = 0.5
+    price: float | None = None
+    """Of all devices together, an hour."""
+    chars_per_token: float = 4.8
+    shard_chars: int = 250_000_000
+    shard_bytes: int = 100_000_000
+    recipe: str | None = None
+    """Bytes of weights, gradients and optimizer: mixed, amp, bf16, fp32, mixed-8bit; None: mixed, nanochat's own."""
+    zero: int = 0
+    """ZeRO stage: 1 shards the optimizer, 2 gradients too, 3 weights too."""
+    recompute: bool = False
+    """Whether each layer's activations are computed again in the backward pass."""
+    attention: str = "flash"
+    loss: str | None = None
+    """eager, compiled or chunked; None: eager, nanochat's compiled."""
