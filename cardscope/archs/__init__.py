@@ -56,6 +56,8 @@ FAMILIES = (
     "convnets",
     "depth",
     "sounds",
+    "wrappers_seen",
+    "qformers",
     "nanochat",
 )
 """The family modules; each registers its types when imported."""

@@ -146,9 +146,14 @@ def internvl(c: Fields) -> Spec:
 def gemma3(c: Fields) -> Spec:
     """Gemma 3 (arXiv:2503.19786): SigLIP, its patches averaged, a norm and one projection."""
     text, seen = part(c, "text_config"), part(c, "vision_config")
-    projection = Tensor("projector.weight", (width_of(seen), width_of(text)), "projector")
-    between = bridge(Bag((projection,)), RMS.sized(width_of(seen)).named("projector_norm"))
+    between = gemma3_bridge(text, seen)
     return wrap(c, text, *tower(seen), between, tied=ties(c, text), ending=class_of(c, CLASSIFIED))
+
+
+def gemma3_bridge(text: Fields, seen: Fields) -> Tower:
+    """A norm and one projection, stored the other way round."""
+    projection = Tensor("projector.weight", (width_of(seen), width_of(text)), "projector")
+    return bridge(Bag((projection,)), RMS.sized(width_of(seen)).named("projector_norm"))
 
 
 @arch("paligemma")

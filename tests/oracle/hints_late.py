@@ -89,6 +89,42 @@ RULES: dict[str, dict[str, Rule]] = {
         "mlp_ratios": pool([2, 3, 4, 2], [4, 3, 2, 2]),
         "decoder_hidden_size": pool(70, 90),
     },
+    "ovis2_vision": {"hidden_stride": pool(2, 3), "num_visual_indicator_tokens": pool(4, 6)},
+    "paddleocr_vl_vision": {"spatial_merge_size": pool(3)},
+    "florence_vision": {
+        "embed_dim": pool([24, 40, 56], [20, 44, 28, 60]),
+        "num_heads": one_each("embed_dim", 1),
+        "num_groups": one_each("embed_dim", 1),
+        "depths": pool([1, 2, 1, 3], [2, 1, 3, 1]),
+        "patch_size": pool([5, 3, 2, 3], [7, 3, 3, 2]),
+        "patch_prenorm": pool([False, True, True, False], [True, False, True, True]),
+        "mlp_ratio": pool(2.0, 3.0),
+        "projection_dim": lambda d: d.above("text_config", "d_model"),
+        "max_temporal_embeddings": pool(20, 30),
+    },
+    "gemma4_unified_assistant": {"backbone_hidden_size": pool(*INNERS), "num_centroids": pool(30, 40)},
+    "deepseek_vl_hybrid.high_res_vision_config": {
+        "window_size": pool(3, 5),
+        "global_attn_indexes": pool([0], [1], [0, 1]),
+        "mlp_ratio": pool(2.0, 3.0),
+        "output_channels": pool(24, 36),
+    },
+    "instructblipvideo": {"num_query_tokens": pool(9, 11)},
+    "instructblipvideo_qformer": {"cross_attention_frequency": pool(1, 3)},
+    "granite_speech": {"downsample_rate": pool(3, 4), "window_size": pool(12, 17)},
+    "granite_speech.projector_config": {"cross_attention_frequency": pool(1, 3), "encoder_hidden_size": pool(*INNERS)},
+    "granite_speech_encoder": {
+        "input_dim": pool(40, 50),
+        "hidden_dim": pool(96, 120),
+        "feedforward_mult": pool(2, 3),
+        "num_heads": pool(4, 6),
+        "dim_head": pool(10, 14),
+        "output_dim": pool(27, 33),
+        "context_size": pool(20, 24),
+        "max_pos_emb": pool(31, 45),
+        "conv_kernel_size": pool(7, 9),
+        "conv_expansion_factor": pool(3, 4),
+    },
     "depth_anything": {**NECK, "reassemble_hidden_size": pool(100, 120), "head_hidden_size": pool(13, 17)},
     "dpt": {**NECK, "readout_type": pool("project", "ignore", "add"), "pooler_output_size": pool(50, 60)},
     "gemma3n_audio": {
@@ -109,7 +145,9 @@ DINO = {
     "num_hidden_layers": 3,
     "out_indices": [1, 2],
 }
+FLAT = {"text_config": None, "hidden_size": 192, "num_attention_heads": 4, "num_hidden_layers": 3, "vocab_size": 700}
 SPELLINGS: dict[str, dict[str, Spelling]] = {
+    "paddleocr_vl": {"flat": also(**FLAT), "flat, untied": also(**FLAT, tie_word_embeddings=False)},
     "dpt": {
         "backbone": also(backbone_config=DINO),
         "batch norm": also(use_batch_norm_in_fusion_residual=True, use_bias_in_fusion_residual=True),

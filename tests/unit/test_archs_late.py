@@ -101,3 +101,44 @@ def test_blip_writes_with_a_cache_for_the_words_and_for_the_image():
 def test_images_and_sounds_that_cannot_be_are_errors(config):
     with pytest.raises(CardscopeError):
         build(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        # transformers 5.23's empty models of the defaults
+        ("florence2:Florence2ForConditionalGeneration", 497_761_280),
+        ("paddleocr_vl:PaddleOCRVLForConditionalGeneration", 799_695_472),
+    ],
+)
+def test_defaults_of_wrappers_count_as_transformers_builds_them(name, count):
+    model_type, _, cls = name.partition(":")
+    assert total({"model_type": model_type, "architectures": [cls]}) == count
+
+
+def test_blip2_speaks_with_a_t5_as_with_an_opt():
+    """The language model is built by its own class: a T5 keeps its two halves and its cross-attention."""
+    t5 = {"model_type": "t5", "d_model": 64, "num_layers": 3, "num_heads": 4, "d_kv": 16, "d_ff": 96, "vocab_size": 500}
+    inventory = take(
+        build({"model_type": "blip-2", "architectures": ["Blip2ForConditionalGeneration"], "text_config": t5})
+    )
+    assert [(group.tower, group.count) for group in inventory.groups if group.states] == [
+        ("decoder", 1),
+        ("decoder", 2),
+    ]
+    assert {state.per_source_token for _, state in inventory.states()} == {0, 2 * 64}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model_type": "blip-2", "text_config": {"model_type": "vit"}},
+        {"model_type": "ovis2", "vision_config": {"vocab_size": 4}},
+        {"model_type": "florence2", "vision_config": {"patch_prenorm": True}},
+        {"model_type": "florence2", "vision_config": {"embed_dim": []}},
+        {"model_type": "granite_speech", "encoder_config": {"context_size": 9999}},
+    ],
+)
+def test_wrappers_that_cannot_be_are_errors(config):
+    with pytest.raises(CardscopeError):
+        build(config)
