@@ -26,7 +26,7 @@ from cardscope.archs.vision import image_layer, patches, places
 from cardscope.archs.wrappers import flat, gemma3_bridge
 from cardscope.archs.wrappers_more import sam_vision
 from cardscope.errors import BadField
-from cardscope.fields import Fields
+from cardscope.fields import ABSENT, Fields
 from cardscope.parts import (
     LAYER,
     RMS,
