@@ -136,11 +136,9 @@ class Fields:
 
         transformers sets the standard spelling after the class's own field, so the standard one wins.
         """
-        if not self._aliases and not self._preferred:
-            return (name,)
-        standard = self._reverse.get(name)
-        own = self._aliases.get(name)
-        return tuple(key for key in (self._preferred.get(name), standard, name, own) if key)
+        standard, own, preferred = self._reverse.get(name), self._aliases.get(name), self._preferred.get(name)
+        keys = (preferred, standard, name, own) if standard or own or preferred else (name,)
+        return tuple([key for key in keys if key])
 
     def prefer(self, name: str, other: str) -> None:
         """Lets a second key of the file stand for `name`, where it holds one that is not null (falcon's n_embed)."""
@@ -165,10 +163,13 @@ class Fields:
 
     def _find(self, name: str) -> tuple[object, str, Origin]:
         keys = self.spellings(name)
-        for key in keys:
+        for key in keys if self._forced else ():
             if key in self._forced:
                 self._seen.update(keys)
                 return self._forced[key], key, "class default"
+        if len(keys) == 1 and name in self._data:
+            self._seen.add(name)
+            return self._data[name], name, "file"
         present = [key for key in keys if key in self._data]
         if present:
             self._seen.update(keys)

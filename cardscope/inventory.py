@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from cardscope.parts import Layer, Part, Spec, State, Tensor, Tower
 
@@ -78,7 +79,7 @@ class Inventory:
         sums: Counter[str] = Counter()
         for count, tensor in self.tensors():
             if tensor.kind != "buffer":
-                sums[tensor.component] += count * tensor.numel
+                sums[tensor.component] = sums.get(tensor.component, 0) + count * tensor.numel
         return sums
 
     def states(self) -> Iterator[tuple[int, State]]:
@@ -101,20 +102,23 @@ def take(spec: Spec) -> Inventory:
 def _tower(tower: Tower) -> Iterator[Group]:
     if tower.parts:
         yield _group(tower, "", 1, (), tower.parts)
+    layers = tower.layers
+    keys = list(map(id, layers))
+    # Most stacks repeat a few objects: their ids spare hashing all their parts again.
+    one = dict(zip(keys, layers, strict=True))
+    if len(one) == 1:
+        yield _group(tower, layers[0].label, len(layers), tuple(range(len(layers))), layers[0].parts)
+        return
     where: dict[Layer, list[int]] = {}
-    known: dict[int, list[int]] = {}
-    for index, layer in enumerate(tower.layers):
-        # Most stacks repeat one object: its id spares hashing all its parts again.
-        places = known.get(id(layer))
-        if places is None:
-            places = known[id(layer)] = where.setdefault(layer, [])
-        places.append(index)
+    known = {key: where.setdefault(layer, []) for key, layer in one.items()}
+    for index, key in enumerate(keys):
+        known[key].append(index)
     for layer, places in where.items():
         yield _group(tower, layer.label, len(places), tuple(places), layer.parts)
 
 
 def _group(tower: Tower, label: str, count: int, places: tuple[int, ...], parts: tuple[Part, ...]) -> Group:
-    tensors = tuple(tensor for part in parts for tensor in part.tensors())
+    tensors = tuple(chain.from_iterable([part.tensors() for part in parts]))
     if tower.component:
         tensors = tuple(tensor._replace(component=tower.component) for tensor in tensors)
     states: tuple[State, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -50,13 +51,10 @@ class Facts:
 
 def distinct_layers(spec: Spec) -> tuple[tuple[Layer, int], ...]:
     """Each layer object of the main tower with how often it occurs, in order of first appearance."""
-    counts: dict[int, int] = {}
-    first: dict[int, Layer] = {}
-    for layer in spec.main.layers:
-        key = id(layer)
-        counts[key] = counts.get(key, 0) + 1
-        first.setdefault(key, layer)
-    return tuple((first[key], count) for key, count in counts.items())
+    layers = spec.main.layers
+    keys = list(map(id, layers))
+    one = dict(zip(keys, layers, strict=True))
+    return tuple((one[key], count) for key, count in Counter(keys).items())
 
 
 def main_parts(spec: Spec) -> tuple[Part, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, Literal, NamedTuple
 
 from cardscope.inventory import Inventory
@@ -114,17 +114,35 @@ MIXES: Final[Mapping[str, Mix]] = {
 def rows(inventory: Inventory) -> Iterator[tuple[str, int, str]]:
     """(name, bytes, rule) of the main model's tensors in each GGUF precision; nothing where no layer can be packed."""
     counts = _slots(inventory)
-    if not any(slot.role not in {"small", "table", "output"} for slot in counts):
+    if not any(slot.role not in _LEFT for slot in counts):
         return
-    model = _traits(inventory)
-    for name, mix in MIXES.items():
-        bits, types = 0.0, Counter[str]()
-        for slot, numel in counts.items():
-            kind = _type(name, mix, slot, model)
-            bits += numel * BITS[kind]
+    total = sum(counts.values())
+    numels = tuple(counts.values())
+    for name, kinds, weights in _types(tuple(counts), _traits(inventory)):
+        bits, types = 0.0, dict.fromkeys(kinds, 0)
+        for kind, weight, numel in zip(kinds, weights, numels, strict=True):
+            bits += numel * weight
             types[kind] += numel
-        share = ", ".join(f"{kind} {100 * n / sum(types.values()):.0f} %" for kind, n in types.most_common(3))
+        most = sorted(types.items(), key=_by_count)[:3]
+        share = ", ".join([f"{kind} {100 * n / total:.0f} %" for kind, n in most])
         yield f"GGUF {name}", int(bits / 8), f"llama.cpp's mix without importance matrix: {share}; metadata not counted"
+
+
+_LEFT: Final = frozenset({"small", "table", "output"})
+
+
+def _by_count(item: tuple[str, int]) -> int:
+    return -item[1]
+
+
+@lru_cache(maxsize=512)
+def _types(slots: tuple[Slot, ...], model: Traits) -> tuple[tuple[str, tuple[str, ...], tuple[float, ...]], ...]:
+    """Each mix with the type it gives every slot, and its bits; models of one shape share the answer."""
+    found = []
+    for name, mix in MIXES.items():
+        kinds = tuple(_type(name, mix, slot, model) for slot in slots)
+        found.append((name, kinds, tuple(BITS[kind] for kind in kinds)))
+    return tuple(found)
 
 
 def _type(name: str, mix: Mix, slot: Slot, model: Traits) -> str:
@@ -147,21 +165,31 @@ def _traits(inventory: Inventory) -> Traits:
     return Traits(heads, experts)
 
 
-def _slots(inventory: Inventory) -> Counter[Slot]:
-    counts: Counter[Slot] = Counter()
+def _slots(inventory: Inventory) -> dict[Slot, int]:
+    counts: dict[Slot, int] = {}
     has_head = any(t.component == "head" and t.kind == "linear" for g in inventory.groups for t in g.tensors)
     layers = max((max(group.layers, default=-1) + 1 for group in inventory.groups), default=0)
     for group in inventory.groups:
-        places = _places(group.layers, layers) if group.layers else ((_NOWHERE, group.count),)
+        sums: dict[tuple[Role, bool], int] = {}
         for tensor in group.tensors:
-            if tensor.kind == "buffer":
-                continue
-            role = _role(tensor, has_head=has_head)
-            whole = bool(tensor.shape) and tensor.shape[-1] % 256 == 0
-            for place, times in places:
-                slot = place._replace(role=role, whole=whole) if role in {"v", "down"} else Slot(role, whole=whole)
-                counts[slot] += times * tensor.numel
+            if tensor.kind != "buffer":
+                shape = tensor.shape
+                key = _role(tensor, has_head=has_head), bool(shape) and shape[-1] % 256 == 0
+                sums[key] = sums.get(key, 0) + tensor.numel
+        places = _places(group.layers, layers) if group.layers else ((_NOWHERE, group.count),)
+        for (role, whole), numel in sums.items():
+            for place, times in places if role in _PLACED else ((_NOWHERE, group.count),):
+                slot = _slot(role, whole, place)
+                counts[slot] = counts.get(slot, 0) + times * numel
     return counts
+
+
+_PLACED: Final = frozenset({"v", "down"})
+
+
+@cache
+def _slot(role: Role, whole: bool, place: Slot) -> Slot:
+    return place._replace(role=role, whole=whole)
 
 
 _NOWHERE: Final = Slot("other")
@@ -187,5 +215,7 @@ def _role(tensor: Tensor, *, has_head: bool) -> Role:
     if tensor.kind == "table":
         return "table" if has_head or tensor.component != "embedding" else "output"
     word = tensor.name.removesuffix(".weight").rpartition(".")[2]
-    roles: Mapping[str, Role] = {"v": "v", "k": "k", "qkv": "qkv", "o": "o", "down": "down"}
-    return roles.get(word, "other")
+    return _ROLES.get(word, "other")
+
+
+_ROLES: Final[Mapping[str, Role]] = {"v": "v", "k": "k", "qkv": "qkv", "o": "o", "down": "down"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
@@ -93,14 +92,15 @@ class _Fold(NamedTuple):
 
 def _fold(inventory: Inventory) -> _Fold:
     total = 0
-    packed: Counter[tuple[bool, int]] = Counter()
+    packed: dict[tuple[bool, int], int] = {}
     for count, tensor in inventory.tensors():
         if tensor.kind == "buffer":
             continue
         numel = count * tensor.numel
         total += numel
-        if quantizable(tensor) and (columns := tensor.shape[-1]):
-            packed[tensor.component == "experts", columns] += numel // columns
+        if tensor.kind == "linear" and quantizable(tensor) and (columns := tensor.shape[-1]):
+            key = tensor.component == "experts", columns
+            packed[key] = packed.get(key, 0) + numel // columns
     return _Fold(total, packed)
 
 

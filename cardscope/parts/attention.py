@@ -101,8 +101,10 @@ class Attention:
         yield from self.extra
 
     def _chosen(self, name: str, rows: int, columns: int, *, bias: bool) -> Iterator[Tensor]:
-        for tensor in linear(name, rows, columns, "attention", bias=bias):
-            yield tensor._replace(copies=self.experts, active=self.per_token)
+        found = linear(name, rows, columns, "attention", bias=bias)
+        if self.experts == self.per_token == 1:
+            return found
+        return (tensor._replace(copies=self.experts, active=self.per_token) for tensor in found)
 
     def _norms(self) -> Iterator[Tensor]:
         if self.qk_norm is None:

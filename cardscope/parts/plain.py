@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cardscope.parts.tensor import State, Tensor, linear, norm
 
@@ -48,11 +48,11 @@ class Norm:
 
     def named(self, name: str) -> Norm:
         """The same norm at another place of the layer."""
-        return replace(self, name=name)
+        return Norm(self.width, self.weight, self.bias, name, self.label, self.component)
 
     def sized(self, width: int) -> Norm:
         """The same norm over another width."""
-        return replace(self, width=width)
+        return Norm(width, self.weight, self.bias, self.name, self.label, self.component)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Literal, NamedTuple, Protocol
 
 Kind = Literal["linear", "table", "norm", "bias", "other", "buffer"]
@@ -28,10 +29,7 @@ class Tensor(NamedTuple):
     @property
     def numel(self) -> int:
         """Numbers in all copies."""
-        count = self.copies
-        for size in self.shape:
-            count *= size
-        return count
+        return self.copies * prod(self.shape)
 
     @property
     def active_numel(self) -> int | None:

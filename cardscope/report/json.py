@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
+from functools import cache
 from math import isfinite, isnan
+from operator import attrgetter
 from typing import Any
 
 from cardscope.measures.differences import Difference
@@ -37,26 +40,30 @@ def _what_if(report: Report) -> dict[str, object]:
 
 def _plain(value: Any) -> dict[str, Any]:
     """One flat dataclass as a dict; tuples become lists, mappings dicts."""
-    names = _names(type(value))
-    return {name: _value(getattr(value, name)) for name in names}
+    kind: type = type(value)
+    names, get = _reader(kind)
+    found = dict(zip(names, get(value), strict=True))
+    for name, item in found.items():
+        kind = type(item)
+        if kind not in _SCALARS and not (kind is float and isfinite(item)):
+            found[name] = _value(item)
+    return found
 
 
-_NAMES: dict[type, tuple[str, ...]] = {}
-
-
-def _names(kind: type) -> tuple[str, ...]:
-    if kind not in _NAMES:
-        _NAMES[kind] = tuple(item.name for item in fields(kind))
-    return _NAMES[kind]
+@cache
+def _reader(kind: type) -> tuple[tuple[str, ...], Callable[[object], tuple[Any, ...]]]:
+    """A dataclass's field names, and what reads them all at once."""
+    names = tuple(item.name for item in fields(kind))
+    return names, attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
 
 
 _SCALARS = frozenset({int, str, bool, type(None)})
 
 
 def _value(value: Any) -> Any:
+    """A value in JSON's own types; NaN and the infinities, which JSON has no word for, as strings."""
     if type(value) in _SCALARS:
         return value
-    """A value in JSON's own types; NaN and the infinities, which JSON has no word for, as strings."""
     if isinstance(value, tuple | list):
         return [_value(item) for item in value]
     if hasattr(value, "items"):

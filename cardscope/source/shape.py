@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from cardscope.errors import NotAConfig, TooLarge
 from cardscope.source.strictjson import MAX_DEPTH, MAX_DIGITS, MAX_STRING, MAX_VALUES
 
 _SCALARS = frozenset({str, bool, float, type(None)})
+_BOUNDED = frozenset({bool, float, type(None)})
 _INTEGER_LIMIT = 10**MAX_DIGITS
 
 _CONFIG_KEYS = frozenset((
@@ -82,8 +84,21 @@ def _plain(value: object, where: str, depth: int, seen: list[int]) -> object:
         return {_key(k): _plain(v, str(k), depth + 1, seen) for k, v in value.items()}
     if isinstance(value, list | tuple):
         _count(len(value), seen)
+        if _harmless(value):
+            return list(value)
         return [_plain(v, where, depth + 1, seen) for v in value]
     return _foreign(value, where)
+
+
+def _harmless(items: list[object] | tuple[object, ...]) -> bool:
+    """Whether a list holds nothing that the caps could stop; long ones are of one plain type."""
+    kinds = set(map(type, items))
+    if kinds == {int}:
+        numbers = cast("list[int]", items)
+        return bool(min(numbers) > -_INTEGER_LIMIT and max(numbers) < _INTEGER_LIMIT)
+    if kinds == {str}:
+        return max(map(len, cast("list[str]", items))) <= MAX_STRING
+    return kinds <= _BOUNDED
 
 
 def _count(more: int, seen: list[int]) -> None:
