@@ -26,22 +26,37 @@ class Stopped(Exception):
 
 
 class Gate:
-    """What all workers pass before a request: closed while the Hub wants no requests, or the audit ends."""
+    """What all workers pass before they ask: closed while the Hub wants no requests, or the audit ends.
 
-    def __init__(self) -> None:
+    With a `rate` it lets so many through a second.
+    """
+
+    def __init__(self, rate: float | None = None) -> None:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._until = 0.0
+        self._rate = rate
+        self._next = 0.0
 
     def enter(self) -> None:
         """Wait until requests are welcome. Raises Stopped when the audit ends first."""
         while not self._stop.is_set():
             wait = self._until - time.monotonic()
             if wait <= 0:
+                self._in_turn()
                 return
             # Not all at once when the time is up.
             self._stop.wait(wait + random.uniform(0, 0.25))  # noqa: S311 - jitter, not a secret
         raise Stopped
+
+    def _in_turn(self) -> None:
+        """Wait for one's turn where there is a rate. Raises Stopped when the audit ends first."""
+        if self._rate is None:
+            return
+        with self._lock:
+            turn = max(self._next, time.monotonic())
+            self._next = turn + 1 / self._rate
+        self.sleep(turn - time.monotonic())
 
     def pause(self, seconds: float) -> None:
         """No requests from anybody for so long."""
@@ -50,7 +65,7 @@ class Gate:
 
     def sleep(self, seconds: float) -> None:
         """Let one worker wait. Raises Stopped when the audit ends first."""
-        if self._stop.wait(seconds):
+        if self._stop.wait(max(0.0, seconds)):
             raise Stopped
 
     def stop(self) -> None:

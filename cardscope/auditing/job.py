@@ -6,10 +6,10 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from cardscope.auditing import engine, hub_query, inputs, outputs
 from cardscope.auditing.evidence import Asker
@@ -20,6 +20,10 @@ from cardscope.auditing.progress import Progress
 from cardscope.auditing.rows import Row, from_dict
 from cardscope.auditing.summary import Choice, Tally
 from cardscope.errors import CardscopeError, UsageError
+
+if TYPE_CHECKING:
+    from cardscope.auditing.cluster.drive import Cluster
+    from cardscope.auditing.cluster.work import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Wanted:
     output: str | None = None
     form: str = "auto"
     choice: Choice = field(default_factory=Choice)
+    cluster: tuple[Cluster, Plan] | None = None
 
 
 def perform(wanted: Wanted, ask: Asker) -> int:
@@ -46,6 +51,11 @@ def perform(wanted: Wanted, ask: Asker) -> int:
         raise UsageError("no models are named", hint="give ids, --from FILE, - for standard input, or --author NAME")
     if wanted.resume and wanted.output is None:
         raise UsageError("--resume goes on with a result file", hint="name it with -o, as in the run before")
+    if wanted.cluster is None and wanted.output is not None and Path(wanted.output).is_dir():
+        raise UsageError(f"{wanted.output} is a folder", hint="-o names a file, or a folder with --engine ray")
+    if wanted.cluster is not None:
+        with Interrupt(ask.fetch.gate):
+            return _on_cluster(wanted, ask, *wanted.cluster)
     with Interrupt(ask.fetch.gate), ask:
         return _into_file(wanted, ask, wanted.output) if wanted.output else _onto_stream(wanted, ask)
 
@@ -106,6 +116,23 @@ def _into_file(wanted: Wanted, ask: Asker, output: str) -> int:
         if not ask.fetch.gate.stopped:
             journal.finish()
     return _end(tally, ask.fetch, output, sys.stderr)
+
+
+def _on_cluster(wanted: Wanted, ask: Asker, cluster: Cluster, plan: Plan) -> int:
+    """Rows into a folder of Parquet files, each written by the worker that audited its models."""
+    from cardscope.auditing.cluster import drive
+    from cardscope.auditing.cluster.shards import Folder
+
+    if wanted.output is None or Path(wanted.output).is_file():
+        raise UsageError("--engine ray writes a folder of Parquet files", hint="-o FOLDER names it")
+    plan = replace(plan, choice=wanted.choice, jobs=wanted.jobs)
+    gate = ask.fetch.gate
+    names = drive.perform(items(wanted, ask.fetch), plan, cluster, wanted.output, gate, resume=wanted.resume)
+    tally, folder = Tally(wanted.choice), Folder(wanted.output)
+    for name in sorted(set(names) & folder.done()):
+        for row in folder.rows(name):
+            tally.add(from_dict(row))
+    return _end(tally, ask.fetch, wanted.output, sys.stderr)
 
 
 def _counted(rows: Iterable[Row], tally: Tally) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,15 +29,20 @@ def arrow() -> Any:
 
 def read(path: str) -> Iterator[Mapping[str, Any]]:
     """The file's rows as dicts, without the nulls that Parquet puts where a row has no such key."""
-    pyarrow = arrow()
+    arrow()
     with Path(path).open("rb") as stream:
-        try:
-            file = pyarrow.parquet.ParquetFile(stream)
-            for batch in file.iter_batches(BATCH):
-                for row in batch.to_pylist():
-                    yield _without_nulls(row)
-        except pyarrow.ArrowException as error:
-            raise UsageError(f"{path} cannot be read as Parquet: {error}", hint="check the file") from None
+        yield from (_without_nulls(row) for row in read_open(stream, path))
+
+
+def read_open(stream: Any, name: str) -> Iterator[Mapping[str, Any]]:
+    """The rows of an open file, nulls included. Raises UsageError for what is no Parquet."""
+    pyarrow = arrow()
+    try:
+        file = pyarrow.parquet.ParquetFile(stream)
+        for batch in file.iter_batches(BATCH):
+            yield from batch.to_pylist()
+    except pyarrow.ArrowException as error:
+        raise UsageError(f"{name} cannot be read as Parquet: {error}", hint="check the file") from None
 
 
 def _without_nulls(value: Any) -> Any:
@@ -51,15 +56,21 @@ def _without_nulls(value: Any) -> Any:
 def write(rows: Iterator[Mapping[str, Any]], path: str) -> None:
     """Writes rows as they are in JSON: figures as 64-bit integers, `error` a struct, `findings` a list of structs."""
     pyarrow = arrow()
-    schema = _schema(pyarrow)
-    with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pyarrow.parquet.ParquetWriter(path, _schema(pyarrow), compression="zstd") as writer:
         held: list[dict[str, Any]] = []
         for row in rows:
-            held.append({name: _bounded(value) for name, value in row.items()})
+            held.append(dict(row))
             if len(held) >= BATCH:
-                writer.write_table(pyarrow.Table.from_pylist(held, schema=schema))
+                writer.write_table(table(held))
                 held = []
-        writer.write_table(pyarrow.Table.from_pylist(held, schema=schema))
+        writer.write_table(table(held))
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> Any:
+    """Rows as one table of pyarrow."""
+    pyarrow = arrow()
+    bounded = [{name: _bounded(value) for name, value in row.items()} for row in rows]
+    return pyarrow.Table.from_pylist(bounded, schema=_schema(pyarrow))
 
 
 def _bounded(value: Any) -> Any:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from cardscope.auditing.cluster.drive import Cluster
+    from cardscope.auditing.cluster.work import Plan
+    from cardscope.auditing.evidence import Asker
+    from cardscope.auditing.job import Wanted
 
 SORTS = ("created_at", "downloads", "last_modified", "likes", "trending_score")
 FORMATS = ("auto", "human", "jsonl", "csv", "markdown", "html", "parquet")
@@ -37,6 +44,13 @@ def _shard(_context: click.Context, _option: click.Parameter, text: str) -> tupl
 @click.option("--exact-timeout", type=click.FloatRange(1, 86_400), default=60, help="Seconds one may take.")
 @click.option("--exact-memory", type=click.FloatRange(1, 4096), default=8, help="GiB one may take.")
 @click.option("--unordered", is_flag=True, help="Rows as they are done, not in the input's order.")
+@click.option(
+    "--engine", type=click.Choice(("local", "ray")), default="local", help="Where: here, or on a Ray cluster."
+)
+@click.option("--ray-address", help="The cluster; by default one is started here.")
+@click.option("--ray-workers", type=click.IntRange(1, 1024), help="Workers of one that is started here.")
+@click.option("--ray-batch", type=click.IntRange(1, 100_000), default=1000, help="Models a Parquet file.")
+@click.option("--rate", type=click.FloatRange(0.01), help="Requests a second at most, of all workers together.")
 @click.option("--resume", is_flag=True, help="Go on where an earlier run of the same command stopped.")
 @click.option("--select", multiple=True, metavar="CODE", help="Only these findings: CS101, or CS1 for all such.")
 @click.option("--ignore", multiple=True, metavar="CODE", help="Not these findings.")
@@ -44,23 +58,24 @@ def _shard(_context: click.Context, _option: click.Parameter, text: str) -> tupl
 @click.option("--token", help="Hub token; by default the one `hf auth login` stored, or HF_TOKEN.")
 @click.option("--offline", is_flag=True, help="Use the cache and the bundled catalogue only.")
 @click.option("--refresh", is_flag=True, help="Ask the Hub even where a fresh answer is cached.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, writable=True), help="Write the rows to a file.")
+@click.option("-o", "--output", type=click.Path(writable=True), help="Write the rows to a file.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="auto", help="How to write them.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
 def command(ids: tuple[str, ...], *, form: str, as_json: bool, **options: Any) -> int:
     """Many models: one row each, findings, resumable."""
-    from cardscope.auditing.evidence import Asker
-    from cardscope.auditing.exact_pool import pool
-    from cardscope.auditing.fetch import Fetcher
+    from cardscope.auditing.job import perform
+
+    wanted = _wanted(ids, "jsonl" if as_json else form, options)
+    return perform(wanted, _asker(options))
+
+
+def _wanted(ids: tuple[str, ...], form: str, options: Mapping[str, Any]) -> Wanted:
     from cardscope.auditing.hub_query import Query
     from cardscope.auditing.inputs import Columns
-    from cardscope.auditing.job import Wanted, perform
+    from cardscope.auditing.job import Wanted
     from cardscope.auditing.summary import choice
 
-    fetch = Fetcher(
-        token=options["token"], offline=options["offline"], refresh=options["refresh"], tries=options["retries"] + 1
-    )
-    wanted = Wanted(
+    return Wanted(
         ids=ids,
         files=options["lists"],
         columns=Columns(options["id_column"], options["config_column"]),
@@ -71,14 +86,43 @@ def command(ids: tuple[str, ...], *, form: str, as_json: bool, **options: Any) -
         ordered=not options["unordered"],
         resume=options["resume"],
         output=options["output"],
-        form="jsonl" if as_json else form,
+        form=form,
         choice=choice(options["select"], options["ignore"], options["fail_on"]),
+        cluster=_cluster(options) if options["engine"] == "ray" else None,
     )
+
+
+def _asker(options: Mapping[str, Any]) -> Asker:
+    """Who asks here; on a cluster, each worker has its own."""
+    from cardscope.auditing.evidence import Asker
+    from cardscope.auditing.exact_pool import pool
+    from cardscope.auditing.fetch import Fetcher, Gate
+
+    token, offline, refresh, retries = (options[name] for name in ("token", "offline", "refresh", "retries"))
+    fetch = Fetcher(Gate(options["rate"]), token, offline, refresh, retries + 1)
     exact = None
-    if options["exact"]:
+    if options["exact"] and options["engine"] == "local":
         exact = pool(options["exact_jobs"], timeout=options["exact_timeout"], memory_gib=options["exact_memory"])
-    headers, files = (_auto(options[name]) for name in ("headers", "files"))
-    return perform(wanted, Asker(fetch, exact, headers, files))
+    return Asker(fetch, exact, _auto(options["headers"]), _auto(options["files"]))
+
+
+def _cluster(options: Mapping[str, Any]) -> tuple[Cluster, Plan]:
+    from cardscope.auditing.cluster.drive import Cluster
+    from cardscope.auditing.cluster.work import Plan
+
+    token, offline, refresh, retries = (options[name] for name in ("token", "offline", "refresh", "retries"))
+    plan = Plan(
+        token=token,
+        offline=offline,
+        refresh=refresh,
+        tries=retries + 1,
+        exact=options["exact"],
+        timeout=options["exact_timeout"],
+        memory_gib=options["exact_memory"],
+        headers=_auto(options["headers"]),
+        files=_auto(options["files"]),
+    )
+    return Cluster(options["ray_address"], options["ray_workers"], options["ray_batch"], options["rate"]), plan
 
 
 def _auto(choice: bool | None) -> Any:

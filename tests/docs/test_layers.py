@@ -53,7 +53,8 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "huggingface_hub": ("source/", "auditing/hub_query.py"),
     "click": ("cli/",),
     "matplotlib": ("auditing/outputs/plots.py",),
-    "pyarrow": ("auditing/parquet.py",),
+    "pyarrow": ("auditing/parquet.py", "auditing/cluster/shards.py"),
+    "ray": ("auditing/cluster/",),
     "psutil": ("fitting/detect.py",),
     "pynvml": ("fitting/detect.py",),
 }
