@@ -17,11 +17,12 @@ _POSITIVE = click.FloatRange(min=0, min_open=True, max=1e30)
 def memory_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """What a device keeps, and how."""
     for option in (
-        click.option("--loss", help="Of the logits: eager (default), compiled or chunked."),
-        click.option("--attention", default="flash", show_default=True, help="flash, or eager with all its scores."),
-        click.option("--recompute", is_flag=True, help="Activations are computed again in the backward pass."),
-        click.option("--zero", type=click.IntRange(0, 3), default=0, show_default=True, help="ZeRO stage of sharding."),
-        click.option("--recipe", help="mixed (16 bytes a parameter), amp, bf16, fp32, mixed-8bit; else nanochat's."),
+        click.option("--fused-loss", is_flag=True, help="The loss is computed in pieces; logits are never whole."),
+        click.option("--attention", help="sdpa (default), flash_attention_2 or eager."),
+        click.option("--recompute", help="Activations computed again: none (default), layers, selective."),
+        click.option("--sharding", help="none (default), zero1, zero2, zero3 or fsdp."),
+        click.option("--optimizer", help="adamw (default), adamw-8bit, lion, muon, adafactor, sgd and more."),
+        click.option("--precision", help="mixed (default: fp32 weights under autocast), bf16 or fp32."),
     ):
         command = option(command)
     return command

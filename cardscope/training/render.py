@@ -41,16 +41,10 @@ def rows(found: Plan) -> Iterator[tuple[str, str, str]]:
 
 
 def _memory(found: Memory) -> Iterator[tuple[str, str, str]]:
-    """What one device holds, stage by stage."""
-    stages = ("weights", "gradients", "optimizer", "activations", "logits")
-    for name in stages:
-        size = getattr(found, name)
-        yield f"a device: {name}", "unknown" if size is None else _gb(size), found.rules.get(name, found.reason or "")
-    if found.peak is None or found.process is None:
-        yield "a device: at most", "unknown", found.reason or ""
-        return
-    larger = "logits" if found.logits >= found.working else "one layer's gradients"
-    yield "a device: at most", _gb(found.peak), f"the sum, of which {larger} for a moment"
+    """What one device holds, each kind at its most, and all at the fullest moment."""
+    for name in ("weights", "gradients", "optimizer", "activations", "logits"):
+        yield f"a device: {name}", _gb(getattr(found, name)), found.rules[name]
+    yield "a device: at most", _gb(found.peak), f"at once, at the {found.moment}"
     low, high = found.process
     yield "as nvidia-smi sees it", f"{low / 1e9:,.0f} to {high / 1e9:,.0f} GB", "with 3 to 15 % of slack, CUDA and NCCL"
 

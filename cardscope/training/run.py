@@ -27,12 +27,15 @@ class Run:
     chars_per_token: float = 4.8
     shard_chars: int = 250_000_000
     shard_bytes: int = 100_000_000
-    recipe: str | None = None
-    """Bytes of weights, gradients and optimizer: mixed, amp, bf16, fp32, mixed-8bit; None: mixed, nanochat's own."""
-    zero: int = 0
-    """ZeRO stage: 1 shards the optimizer, 2 gradients too, 3 weights too."""
-    recompute: bool = False
-    """Whether each layer's activations are computed again in the backward pass."""
-    attention: str = "flash"
-    loss: str | None = None
-    """eager, compiled or chunked; None: eager, nanochat's compiled."""
+    precision: str | None = None
+    """mixed (fp32 weights under autocast), bf16 or fp32; None: mixed, and nanochat as its script trains it."""
+    optimizer: str | None = None
+    """As trainers spell it: adamw, adamw-8bit, muon, adafactor, sgd …; None: adamw."""
+    sharding: str | None = None
+    """none, zero1, zero2, zero3 or fsdp."""
+    recompute: str | None = None
+    """Activations computed again in the backward pass: none, layers or selective."""
+    attention: str | None = None
+    """sdpa, flash_attention_2 or eager."""
+    fused_loss: bool = False
+    """The loss is computed in pieces, so that the logits are never whole."""
