@@ -7,7 +7,7 @@ report.parameters.analytic.total
 
 from typing import TYPE_CHECKING
 
-from cardscope.api import audit, compare, design, explain, fit, inspect, largest, train
+from cardscope.api import audit, card, compare, design, explain, fit, inspect, largest, train
 from cardscope.errors import CardscopeError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ __all__ = [
     "Fit",
     "Report",
     "audit",
+    "card",
     "compare",
     "design",
     "explain",

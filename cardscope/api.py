@@ -10,6 +10,7 @@ from cardscope.errors import CardscopeError
 
 if TYPE_CHECKING:
     from cardscope.auditing.rows import Row
+    from cardscope.carding.model import Answer
     from cardscope.checkpoint.look import Look
     from cardscope.checkpoint.remote import Ahead
     from cardscope.comparison import Comparison
@@ -340,3 +341,28 @@ def design(
         price=price,
         chars_per_token=chars_per_token,
     )
+
+
+def card(
+    model: Model,
+    *,
+    readme: str | PathLike[str] | None = None,
+    headers: Choice = "auto",
+    revision: str | None = None,
+    token: str | bool | None = None,
+    offline: bool = False,
+    refresh: bool = False,
+    sets: Sets = (),
+) -> Answer:
+    """What a model's card claims, each claim beside what config, count and stored tensors say.
+
+    The card is the README.md beside the config (one request more on the Hub), or the file `readme`; MODEL may be a card
+    itself, whose folder may hold a config. A model that cannot be counted is no error: its claims cannot be checked.
+    Raises the CardscopeError family where there is no card.
+    """
+    from cardscope.carding.answer import analyse
+    from cardscope.carding.fetch import fetch
+
+    options = {"revision": revision, "token": token, "offline": offline, "refresh": refresh, "sets": sets}
+    found = fetch(model, readme, lambda raw: _stored(raw, headers, token, None, refresh=refresh)[0], options)
+    return analyse(found.text, found.raw, found.report, found.where, found.reason)

@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "fit": "Will it run on this GPU, before anything is downloaded.",
     "gpus": "The hardware table: memory, bandwidth, throughput, sources.",
     "audit": "Many models: one row each, findings, resumable.",
+    "card": "What the model card claims, against config and weights.",
     "compare": "Models, revisions and what-ifs side by side.",
     "explain": "The count derived step by step, with the numbers put in.",
     "train": "Tokens, FLOPs, steps, time, cost and data of training it.",

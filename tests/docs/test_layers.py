@@ -23,7 +23,7 @@ STRATA: tuple[tuple[str, ...], ...] = (
     ("checkpoint",),
     ("source", "stored"),
     ("assemble", "rules"),
-    ("auditing", "comparison", "derivation", "fitting"),
+    ("auditing", "carding", "comparison", "derivation", "fitting"),
     ("training",),
     ("designing",),
     ("api",),
@@ -56,6 +56,8 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "matplotlib": ("auditing/outputs/plots.py",),
     "pyarrow": ("auditing/parquet.py", "auditing/cluster/shards.py"),
     "ray": ("auditing/cluster/",),
+    "yaml": ("carding/metadata.py",),
+    "markdown_it": ("carding/read.py",),
     "psutil": ("fitting/detect.py",),
     "pynvml": ("fitting/detect.py",),
 }
@@ -64,7 +66,7 @@ NETWORK = {"socket", "ssl", "http", "ftplib", "httpx", "httpx2", "requests", "ur
 NETWORK_FILES = {"source/transfer.py", "source/hub.py"}
 SPAWNS = {"subprocess", "multiprocessing"}
 SPAWN_FILES = {"exact/process.py"}
-NEVER = {"pickle", "marshal", "shelve", "pdb", "yaml", "numpy", "pydantic", "jinja2", "pandas"}
+NEVER = {"pickle", "marshal", "shelve", "pdb", "numpy", "pydantic", "jinja2", "pandas"}
 EAGER = {"click"}
 """Third-party packages imported at the top of their files; every other import of one is inside a function."""
 

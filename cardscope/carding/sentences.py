@@ -1,0 +1,226 @@
+"""Sentences → what they say of this model, clause by clause."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from cardscope.carding import subject
+from cardscope.carding.claims import ALL
+from cardscope.carding.claims.kind import Kind
+from cardscope.carding.model import Claim, Said, Where, of_quantity
+from cardscope.carding.numbers import Quantity, quantities
+from cardscope.carding.read import Piece
+from cardscope.carding.subject import Subject
+
+QUOTED: Final = 240
+_SENTENCE = re.compile(
+    r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)(?<!approx\.)(?<!ca\.)(?<!No\.)\s+(?=[^\s])|(?<=[。！？；])"
+)
+_CLAUSE = re.compile(
+    r",\s+(?!\d{3}\b)|\sand\s(?=\d{1,4}(?:\.\d{1,2})?B\s(?:with|model|was))|\s(?=with a total of\b)"
+    r"|;\s+|[，；、]|\s[—–-]\s|\s\||(?<=[^\s])\s(?=\()|:\s|(?:,\s)?\b(?:while|whereas|but)\b\s"
+)
+_OWN = re.compile(
+    r"\b(?:it|its|this (?:model|repo\w*|checkpoint|release|version|llm|language model|network|card"
+    r"|transformer)|the model|our model|our|we|the (?:network|architecture|checkpoint))\b"
+    r"|本模型|该模型|本仓库|本仓|我们|模型规模|このモデル|本モデル|이 모델|este modelo|ce modèle"
+    r"|dieses modell|questo modello|эта модель",
+    re.IGNORECASE,
+)
+_SAMPLED = re.compile(
+    r"\b(?:samples|calibrat\w+|iterations|epochs?|learning rate|batch|benchmark|rotation|prompts?)\b", re.IGNORECASE
+)
+_RELATIVE = re.compile(r"^\s?\(?\s?(?:which|that|whose|with|used|using|whereas)\b", re.IGNORECASE)
+_RANGE = re.compile(r"\b(?:rang(?:e|es|ing) (?:from|in)|from|between|sizes?:?|variants?|varying)\b", re.IGNORECASE)
+
+
+def claims(piece: Piece, own: Subject, where: Where) -> Iterator[Claim]:
+    """The claims of a block of prose, each with its sentence and line."""
+    text = piece.text[:20_000]
+    position = 0
+    for number, sentence in enumerate(_SENTENCE.split(text.replace("\n", " "))):
+        if number > 400:
+            return
+        at = text.replace("\n", " ").find(sentence, position) if sentence else position
+        line = piece.line + text.count("\n", 0, max(at, 0))
+        position = max(at, position)
+        if 8 <= len(sentence) <= 2000:
+            yield from (Claim(said, sentence.strip()[:QUOTED], line, where) for said in _sentence(sentence, own))
+
+
+def _sentence(sentence: str, own: Subject) -> Iterator[Said]:
+    """What a sentence says of this model, clause by clause."""
+    lower = sentence.lower()
+    wanted = [kind for kind in ALL if (kind.around or kind.prose) and any(word in lower for word in kind.words)]
+    if not wanted:
+        return
+    shared = list(_for_sizes(sentence, wanted, own))
+    if shared:
+        yield from (said for said in shared if said is not None)
+        return
+    family = bool(own.sizes) and not (
+        _OWN.search(sentence)
+        or _names_itself(sentence, own)
+        or any(subject.own_size(own, size) for size in subject.sizes(sentence))
+    )
+    for said in _by_clause(sentence, wanted, own):
+        yield replace(said, detail="family") if family and said.kind in _OF_FAMILIES and not said.detail else said
+
+
+_OF_FAMILIES = frozenset({"context_length", "training_tokens", "architecture", "vocab_size"})
+
+
+def _for_sizes(sentence: str, wanted: list[Kind], own: Subject) -> Iterator[Said | None]:
+    """`128K tokens for the 4B and 12B sizes, 32K for the 1B size`: what is said of this size, None for the others."""
+    if not own.sizes or not any(char.isdigit() for char in sentence):
+        return
+    for found in quantities(sentence, 30):
+        match = _SIZED.match(sentence, found.end)
+        if not match:
+            continue
+        named = subject.sizes(re.sub(r"(?<![A-Za-z0-9])[EeAa](?=\d)", " ", match[1]))
+        for kind in wanted:
+            if (
+                kind.name in {"context_length", "training_tokens", "vocab_size"}
+                and kind.fits(found)
+                and kind.name.split("_")[0][:7] in sentence.lower()
+            ):
+                yield of_quantity(kind.name, found) if any(subject.own_size(own, size) for size in named) else None
+                break
+
+
+def _by_clause(sentence: str, wanted: list[Kind], own: Subject) -> Iterator[Said]:
+    away = just = False
+    for clause in _clauses(sentence):
+        if just and _RELATIVE.match(clause):
+            away = True  # `..., which has 32 layers` belongs to the model named last
+        mine = bool(_OWN.search(clause)) or _names_itself(clause, own)
+        just = subject.foreign(own, clause)
+        if just:
+            away = away or not mine
+            yield from (said for said in _bases(clause, wanted, own))
+            continue
+        if mine and not _RELATIVE.match(clause):
+            away = False
+        if not away:
+            yield from _clause(clause, sentence, wanted, own)
+
+
+def _bases(clause: str, wanted: list[Kind], own: Subject) -> Iterator[Said]:
+    """The base model is the one claim whose sentence names another model."""
+    for kind in wanted:
+        if kind.name == "base_model" and kind.prose:
+            yield from (said for said, _ in kind.prose(clause) if not is_itself(str(said.value), own))
+
+
+def is_itself(name: str, own: Subject) -> bool:
+    """Whether a base model's name is this model's own, but for a version."""
+    words = subject.tokens(name.rpartition("/")[2])
+    return bool(own.words) and own.words <= words and all(word[0].isdigit() for word in words - own.words)
+
+
+def _clauses(sentence: str) -> list[str]:
+    found = [part for part in _CLAUSE.split(sentence) if part and part.strip()]
+    return found[:80]
+
+
+def _names_itself(clause: str, own: Subject) -> bool:
+    return bool(own.name) and own.name.lower() in clause.lower()
+
+
+def _clause(clause: str, sentence: str, wanted: list[Kind], own: Subject) -> Iterator[Said]:
+    taken: set[int] = set()
+    if any(char.isdigit() for char in clause):
+        for found in quantities(clause, 30):
+            for kind in wanted:
+                said = _around(kind, found, clause)
+                if said is not None and found.start not in taken:
+                    taken.add(found.start)
+                    if _about_this(said, found, clause, sentence, own):
+                        yield said
+    others = [
+        size for size in subject.sizes(_without_tokens(sentence)) if own.sizes and not subject.own_size(own, size)
+    ]
+    for kind in wanted:
+        if (
+            kind.prose
+            and kind.name != "base_model"
+            and not (others and kind.name in {"attention", "dtype", "quantization", "architecture"})
+        ):
+            yield from (said for said, _ in kind.prose(clause))
+    yield from _bases(clause, wanted, own)
+
+
+def _around(kind: Kind, found: Quantity, clause: str) -> Said | None:
+    if not kind.around or not kind.fits(found):
+        return None
+    head, tail = clause[max(0, found.start - 70) : found.start], clause[found.end : found.end + 60]
+    for around in kind.around:
+        if (around.before is None or around.before.search(head)) and (around.after is None or around.after.match(tail)):
+            return of_quantity(kind.name, found, around.detail)
+    return None
+
+
+_SIZED = re.compile(
+    r"\s?(?:tokens?\s?)?(?:(?:for|on|in) (?:the |our |all )?"
+    r"|\()((?:[EeA]?\d[\d.]{0,5}[BbMm](?![A-Za-z0-9])(?:,\s?and\s|,\s?|\s?and\s|\s?&\s|/"
+    r"|\s)?){1,8})\s?(?:sizes?|models?|variants?|versions?|\))",
+    re.IGNORECASE,
+)
+
+
+def _about_this(said: Said, found: Quantity, clause: str, sentence: str, own: Subject) -> bool:
+    """The last doubts: sizes of sisters, ranges, `for the 4B, 12B and 27B sizes`."""
+    around = clause[: found.start] + " " + clause[found.end :]
+    if said.kind in {"context_length", "vocab_size"} and _SAMPLED.search(clause):
+        return False
+    if said.kind in {"parameters", "active_parameters", "non_embedding_parameters"}:
+        return _own_parameters(said, sentence, own)
+    named = [size for size in subject.sizes(_without_tokens(around)) if size >= 1e7]
+    if said.kind == "training_tokens":
+        named = [size for size in named if abs(size - found.value) > 1]
+    return not named or (bool(own.sizes) and any(subject.own_size(own, size) for size in named))
+
+
+def _without_tokens(text: str) -> str:
+    return re.sub(
+        r"\d[\d.,]{0,12}\s?(?:[BMTK]|billion|million|trillion)?\s?(?:high-quality |training"
+        r" )?(?:tokens|characters|bytes|images|samples|documents|examples|pairs)",
+        " ",
+        text,
+    )
+
+
+def _own_parameters(said: Said, sentence: str, own: Subject) -> bool:
+    """A size in a sentence that lists several is this model's only where its name says so."""
+    value = float(said.value) if isinstance(said.value, int | float) else 0.0
+    rest = re.sub(
+        r"\d[\d.,]{0,12}\s?-?(?:[BM]|billion|million)\s?(?:total|activ\w+|parameters? activ\w+|non-embedding)",
+        " ",
+        _without_tokens(sentence),
+        flags=re.IGNORECASE,
+    )
+    others = {size for size in subject.sizes(rest) if abs(size - value) > 0.02 * value}
+    if said.kind != "parameters":
+        return not (others and _RANGE.search(sentence)) or any(subject.own_size(own, size) for size in others)
+    if own.sizes and not subject.own_size(own, value):
+        strong = (
+            _names_itself(sentence, own)
+            and re.search(rf"\\b(?:is|has|with) (?:an? )?{re.escape(said.words)}", sentence)
+        ) or re.search(
+            r"\b(?:this model|the model|it|we|our model)\b.{0,30}\b(?:has|have|contains?|with"
+            r"|consists?|compris\w+|is an?)\b",
+            sentence,
+            re.IGNORECASE,
+        )
+        return bool(strong) and not others
+    if others and not own.sizes:
+        return (
+            not _RANGE.search(sentence)
+            and len(others) == 1
+            and bool(re.search(r"activ|total|non-embedding", sentence, re.IGNORECASE))
+        )
+    return True
