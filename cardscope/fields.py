@@ -137,8 +137,8 @@ class Fields:
         transformers sets the standard spelling after the class's own field, so the standard one wins.
         """
         standard, own, preferred = self._reverse.get(name), self._aliases.get(name), self._preferred.get(name)
-        keys = (preferred, standard, name, own) if standard or own or preferred else (name,)
-        return tuple([key for key in keys if key])
+        found = (preferred, standard, name, own) if standard or own or preferred else None
+        return tuple([key for key in found if key]) if found else (name,)
 
     def prefer(self, name: str, other: str) -> None:
         """Lets a second key of the file stand for `name`, where it holds one that is not null (falcon's n_embed)."""

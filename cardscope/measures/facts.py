@@ -58,8 +58,8 @@ def distinct_layers(spec: Spec) -> tuple[tuple[Layer, int], ...]:
 
 
 def main_parts(spec: Spec) -> tuple[Part, ...]:
-    """Every distinct part of the main tower's layers, in order."""
-    return tuple(dict.fromkeys(part for layer, _ in distinct_layers(spec) for part in layer.parts))
+    """Every part object of the main tower's layers once, in order."""
+    return tuple({id(part): part for layer, _ in distinct_layers(spec) for part in layer.parts}.values())
 
 
 def attentions(parts: tuple[Part, ...]) -> Iterator[Mixer]:
