@@ -156,10 +156,20 @@ def siglip_text_tower(c: Fields, *after: Part) -> Tower:
     return text_tower(c, project("text_head", rows, width(c), "projector", bias=True), *after)
 
 
-@arch("siglip", "siglip2")
+@arch("siglip")
 def siglip(c: Fields) -> Spec:
-    """SigLIP (arXiv:2303.15343, arXiv:2502.14786): CLIP with a sigmoid loss, so a scale and a bias."""
-    name = "Siglip2" if c.model_type == "siglip2" else "Siglip"
+    """SigLIP (arXiv:2303.15343): CLIP with a sigmoid loss, so a scale and a bias."""
+    return _siglip(c, "Siglip")
+
+
+@arch("siglip2")
+def siglip2(c: Fields) -> Spec:
+    """SigLIP 2 (arXiv:2502.14786): SigLIP whose patches may come flat."""
+    return _siglip(c, "Siglip2")
+
+
+def _siglip(c: Fields, name: str) -> Spec:
+    """Both towers or one, by the class, whose name begins with `name`."""
     alone = {f"{name}TextModel": "text", f"{name}VisionModel": "vision"}
     ending = chosen(c, (*PARTS, *alone.values()), alone)
     if ending == "ForImageClassification":

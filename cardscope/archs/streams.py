@@ -78,18 +78,34 @@ def _musicgen(c: Fields, named: Fields, *, cross: bool) -> Spec:
     return _spec(c, (Tower("text", (layer,) * c.layers(), parts),), size=size)
 
 
-@arch("musicgen", "musicgen_decoder")
-def musicgen(c: Fields) -> Spec:
+ENCODERS = ("text_encoder", "audio_encoder", "tie_word_embeddings")
+"""Parts of the whole that its causal-LM class does not build."""
+
+
+@arch("musicgen_decoder")
+def musicgen_decoder(c: Fields) -> Spec:
     """MusicGen's decoder (arXiv:2306.05284; MusicgenForCausalLM)."""
-    c.touch("text_encoder", "audio_encoder", "tie_word_embeddings")
-    return _musicgen(c.sub("decoder") if c.model_type == "musicgen" else c, c, cross=True)
+    return _musicgen(c, c, cross=True)
 
 
-@arch("musicgen_melody", "musicgen_melody_decoder")
-def musicgen_melody(c: Fields) -> Spec:
+@arch("musicgen")
+def musicgen(c: Fields) -> Spec:
+    """MusicGen's decoder, out of the config of the whole."""
+    c.touch(*ENCODERS)
+    return _musicgen(c.sub("decoder"), c, cross=True)
+
+
+@arch("musicgen_melody_decoder")
+def musicgen_melody_decoder(c: Fields) -> Spec:
     """MusicGen Melody's decoder: the text comes before the audio tokens, without cross-attention."""
-    c.touch("text_encoder", "audio_encoder", "tie_word_embeddings", "num_chroma", "chroma_length")
-    return _musicgen(c.sub("decoder") if c.model_type == "musicgen_melody" else c, c, cross=False)
+    return _musicgen(c, c, cross=False)
+
+
+@arch("musicgen_melody")
+def musicgen_melody(c: Fields) -> Spec:
+    """MusicGen Melody's decoder, out of the config of the whole."""
+    c.touch(*ENCODERS, "num_chroma", "chroma_length")
+    return _musicgen(c.sub("decoder"), c, cross=False)
 
 
 def _prophet_layer(c: Fields, side: str) -> Layer:

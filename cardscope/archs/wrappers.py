@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cardscope.archs._compose import (
     FULL,
     as_base,
@@ -58,12 +60,22 @@ def flat(c: Fields, text: str) -> Fields:
     return part(c, "text_config", text)
 
 
-@arch("qwen2_vl", "qwen2_5_vl")
+@arch("qwen2_vl")
 def qwen2_vl(c: Fields) -> Spec:
-    """Qwen2-VL (arXiv:2409.12191) and Qwen2.5-VL (arXiv:2502.13923)."""
+    """Qwen2-VL (arXiv:2409.12191)."""
+    return _qwen2_vl(c, qwen2_vision)
+
+
+@arch("qwen2_5_vl")
+def qwen2_5_vl(c: Fields) -> Spec:
+    """Qwen2.5-VL (arXiv:2502.13923)."""
+    return _qwen2_vl(c, qwen25_vision)
+
+
+def _qwen2_vl(c: Fields, eyes: Callable[[Fields], tuple[Tower, ...]]) -> Spec:
+    """A text model whose keys may stand at the top, and an image tower."""
     text, seen = flat(c, f"{c.model_type}_text"), sight(c, f"{c.model_type}_vision")
-    towers = qwen2_vision(seen) if c.model_type == "qwen2_vl" else qwen25_vision(seen)
-    return wrap(c, text, *towers, tied=ties(c, text, asks=True), ending=class_of(c))
+    return wrap(c, text, *eyes(seen), tied=ties(c, text, asks=True), ending=class_of(c))
 
 
 @arch("qwen3_vl", "qwen3_vl_moe")
@@ -102,22 +114,41 @@ def llava_bridge(c: Fields, text: Fields, seen: Fields, *before: Part) -> Tower:
     return bridge(*before, *two_layers(c, image_features(c, seen), out, out, bias=bias, act="projector_hidden_act"))
 
 
-@arch("llava", "llava_next", "llava_next_video", "llava_onevision", "video_llava", "vipllava")
+@arch("llava", "llava_next_video", "llava_onevision")
 def llava(c: Fields) -> Spec:
-    """LLaVA (arXiv:2304.08485) and its kin: CLIP or SigLIP, two projections, a vector for the end of an image row."""
+    """LLaVA (arXiv:2304.08485) and its kin that ask the text model whether to tie: CLIP or SigLIP, two projections."""
+    return _llava(c, asks=True)
+
+
+@arch("llava_next")
+def llava_next(c: Fields) -> Spec:
+    """LLaVA-NeXT: LLaVA with a vector for the end of an image row."""
+    return _llava(c)
+
+
+@arch("video_llava")
+def video_llava(c: Fields) -> Spec:
+    """Video-LLaVA (arXiv:2311.10122): a tower for images and one of the same shape for videos."""
+    return _llava(c, towers=2)
+
+
+@arch("vipllava")
+def vipllava(c: Fields) -> Spec:
+    """ViP-LLaVA (arXiv:2312.00784): features of several layers side by side, a norm over them."""
     text, seen = part(c, "text_config"), part(c, "vision_config")
-    images = tower(seen)
-    if c.model_type == "video_llava":
-        images = (*images, *images)
-    if c.model_type == "vipllava":
-        wide = image_features(c, seen)
-        between = bridge(*two_layers(c, wide, width_of(text), width_of(text), norm=LAYER, act="projector_hidden_act"))
-    else:
-        between = llava_bridge(c, text, seen)
+    size = width_of(text)
+    steps = two_layers(c, image_features(c, seen), size, size, norm=LAYER, act="projector_hidden_act")
+    return wrap(c, text, *tower(seen), bridge(*steps), tied=ties(c, text), ending=class_of(c))
+
+
+def _llava(c: Fields, *, asks: bool = False, towers: int = 1) -> Spec:
+    """Image towers, two projections and, where images are cut into a grid, a vector for the end of a row."""
+    text, seen = part(c, "text_config"), part(c, "vision_config")
+    between = llava_bridge(c, text, seen)
     newline = c.declares("image_grid_pinpoints")
     rows = [Bag((Tensor("image_newline", (width_of(text),), "projector", "other"),))] if newline else []
-    asks = c.model_type in {"llava", "llava_next_video", "llava_onevision"}
-    return wrap(c, text, *images, between, tied=ties(c, text, asks=asks), ending=class_of(c), extra=rows)
+    tied = ties(c, text, asks=asks)
+    return wrap(c, text, *tower(seen) * towers, between, tied=tied, ending=class_of(c), extra=rows)
 
 
 @arch("mistral3")
