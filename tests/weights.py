@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
+import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cardscope.checkpoint.header import DTYPE_BITS
+from cardscope.nanochat.epochs import Epoch, Sizes
+from cardscope.nanochat.stored import numbers
 
 Tensors = dict[str, tuple[str, tuple[int, ...]]]
 
@@ -143,3 +148,19 @@ GGUF_TENSORS = {
 GGUF_TOTAL = 1_443_072
 GGUF_BYTES = 851_968 * 144 // 256 + 589_824 * 210 // 256 + 1_280 * 4
 """By hand: Q4_K, Q6_K and F32; gguf-py's writer makes the same file of 968,192 bytes of tensors."""
+
+
+def nanochat_file(sizes: Iterable[int]) -> bytes:
+    """A model_*.pt as torch.save lays it out: storages of these bytes, and a pickle that must never be loaded."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02cos\nsystem\n(S'false'\ntR.")
+        for key, size in enumerate(sizes):
+            archive.writestr(f"archive/data/{key}", bytes(size))
+    return whole.getvalue()
+
+
+def nanochat_storages(epoch: Epoch, sizes: Sizes, per: tuple[int, int] = (2, 4)) -> Iterator[int]:
+    """Bytes of every tensor of a state dict: `per` number of a table, and of any other."""
+    for count, table, copies in numbers(epoch, sizes):
+        yield from [count * per[0 if table else 1]] * copies

@@ -9,7 +9,7 @@ from cardscope.fields import Fields
 from cardscope.nanochat import counts
 from cardscope.nanochat.epochs import BY_NAME, Epoch, Sizes, windows
 from cardscope.nanochat.view import KEYS
-from cardscope.parts import BARE, Attention, Bag, Layer, Mlp, Part, Spec, Table, Tensor
+from cardscope.parts import BARE, RMS, Attention, Bag, Layer, Mlp, Part, Spec, Table, Tensor
 
 NATIVE = "nanochat-native"
 """Our own name: a config that holds nanochat's own keys, and which release built it."""
@@ -41,6 +41,22 @@ def native(c: Fields) -> Spec:
         extra=_around(epoch, sizes, rows),
     )
     return _padded(spec, rows)
+
+
+@arch("nanogpt-native")
+def nanogpt(c: Fields) -> Spec:
+    """Karpathy's nanoGPT without biases (model.py, bias=False): norms have gains alone, positions are learned, tied."""
+    c.prefer("max_position_embeddings", "block_size")
+    for standard in ("hidden_size", "num_hidden_layers", "num_attention_heads"):
+        c.prefer(standard, KEYS[standard])
+    size, total = width(c), heads(c)
+    if size % total:
+        raise BadField("n_embd", size, f"a multiple of the {total} heads")
+    mixer = Attention(size, total, total, size // total)
+    norms = (RMS.sized(size).named("norm_1"), RMS.sized(size).named("norm_2"))
+    layer = Layer((norms[0], mixer, norms[1], Mlp(size, 4 * size, gated=False)))
+    positions = c.int("max_position_embeddings", high=1 << 40)
+    return decoder(c, [layer] * c.layers(), norm=RMS, positions=positions, tied=True, head="causal_lm")
 
 
 def _sizes(c: Fields) -> Sizes:

@@ -13,6 +13,7 @@ from cardscope.errors import BadField, UsageError
 from cardscope.nanochat.counts import total
 from cardscope.nanochat.epochs import BY_NAME, Epoch, Release, Sizes, release, width_and_heads
 from cardscope.nanochat.meta import fit
+from cardscope.nanochat.stored import Held, narrowed, said
 
 _DEPTH = re.compile(r"d(\d{1,6})", re.IGNORECASE)
 _OPTIONS = ("vocab", "release", "kv_heads", "head_dim", "aspect_ratio")
@@ -99,15 +100,26 @@ def is_native_meta(data: Mapping[str, object]) -> bool:
     return isinstance(inner, Mapping) and "model_type" not in data and all(k in inner for k in _META_KEYS)
 
 
-def from_meta(data: Mapping[str, object], where: str) -> dict[str, object]:
+def from_meta(data: Mapping[str, object], where: str, held: Held | None = None) -> dict[str, object]:
     """The config of a native meta: of the release its keys date it to, or the likeliest of several.
 
     Where the releases that fit differ in size, the config carries them with the range of their totals and the
-    reasons. Raises BadField for sizes no model has.
+    reasons; the sizes of the stored tensors, where they are known, leave only releases that have such.
+    Raises BadField for sizes no model has.
     """
+    return of_keys(_inner(data), data, where, held)
+
+
+def held_note(data: Mapping[str, object], held: Held) -> str:
+    """What the weight file beside a meta settles."""
+    sizes = _read_sizes(_inner(data))
+    return said(narrowed(fit(_inner(data), data), sizes, held), sizes, held)
+
+
+def _inner(data: Mapping[str, object]) -> Mapping[str, object]:
     inner = data["model_config"]
     assert isinstance(inner, Mapping)  # noqa: S101 - is_native_meta has looked
-    return of_keys(inner, data, where)
+    return inner
 
 
 def is_own_config(data: Mapping[str, object]) -> bool:
@@ -115,11 +127,13 @@ def is_own_config(data: Mapping[str, object]) -> bool:
     return data.get("model_type") == "nanochat" and all(k in data for k in _META_KEYS)
 
 
-def of_keys(inner: Mapping[str, object], meta: Mapping[str, object], where: str) -> dict[str, object]:
+def of_keys(
+    inner: Mapping[str, object], meta: Mapping[str, object], where: str, held: Held | None = None
+) -> dict[str, object]:
     """Sizes in nanochat's own keys, with what dates them, as a config; `where` is named in errors."""
     del where
-    known = fit(inner, meta)
     sizes = _read_sizes(inner)
+    known = narrowed(fit(inner, meta), sizes, held)
     if set(known.candidates) <= {"E0", "E1"} and sizes.vocab % 64 == 0:
         return native(sizes)
     found = own(sizes, BY_NAME[known.best])

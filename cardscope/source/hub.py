@@ -94,14 +94,15 @@ def load(
 
 
 def _without_config(client: Client, name: str, revision: str | None, facts: HubFacts) -> RawConfig:
-    """A repository of GGUF files: its config is what their metadata say. Raises NotFound for any other."""
+    """A repository of GGUF files, whose metadata are its config, or a native checkpoint. Raises NotFound for others."""
     from cardscope.checkpoint.gguf_files import pick, quants
 
     chosen = pick(quants(facts.files))
     if chosen is None:
-        from cardscope.source import huberrors
+        from cardscope.source import huberrors, native_remote
 
-        huberrors.no_config(name, facts)
+        found = native_remote.load(client, name, revision, facts)
+        return found if found is not None else huberrors.no_config(name, facts)
     from cardscope.checkpoint import gguf_config, gguf_remote
 
     patient = replace(client, patience=Patience(client.patience.first, max(60.0, client.patience.total)))

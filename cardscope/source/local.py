@@ -15,6 +15,7 @@ from cardscope.source.words import local_path
 
 WEIGHTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".index.json")
 WEIGHT_FILES = (".safetensors", ".gguf")
+_PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 MAX_ENTRIES = 10_000
 """Directory entries looked at when weights are listed."""
 
@@ -31,15 +32,21 @@ def load(target: str) -> RawConfig:
             from cardscope.checkpoint.gguf_files import pick, quants
 
             chosen = pick(quants(weights(folder)))
-            if chosen is None:
+            meta = _last_meta(folder)
+            if chosen is None and meta is None:
                 _no_config(folder, target)
-            file = folder / chosen.files[0]
+            file = folder / (meta or "") if chosen is None else folder / chosen.files[0]
+            where = f"{target.rstrip('/')}/{file.name}"
     else:
         folder, file, where = path.parent, path, target
     if file.name.lower().endswith(WEIGHT_FILES):
         return _weights_file(file, target)
-    data = _native(strictjson.load(read(file, where), where), where)
-    return RawConfig(data=data, id=target, source="file", where=where, folder=str(folder), files=weights(folder))
+    if file.name.lower().endswith(_PICKLES):
+        file, where = _beside_pickle(file, target)
+    data, notes = _native(strictjson.load(read(file, where), where), where, file)
+    return RawConfig(
+        data=data, id=target, source="file", where=where, notes=notes, folder=str(folder), files=weights(folder)
+    )
 
 
 def load_stdin(stream: BinaryIO | None) -> RawConfig:
@@ -47,17 +54,42 @@ def load_stdin(stream: BinaryIO | None) -> RawConfig:
     where = "standard input"
     if stream is None:
         raise NotAConfig("standard input is closed", hint="pipe a config in: cardscope - < config.json")
-    data = _native(strictjson.load(_read_capped(stream, where, strictjson.MAX_CONFIG), where), where)
-    return RawConfig(data=data, id="-", source="stdin", where=where)
+    data, notes = _native(strictjson.load(_read_capped(stream, where, strictjson.MAX_CONFIG), where), where)
+    return RawConfig(data=data, id="-", source="stdin", where=where, notes=notes)
 
 
-def _native(data: dict[str, object], where: str) -> dict[str, object]:
-    """The config behind a nanochat meta_*.json; any other object as it is."""
-    if "model_config" not in data:
-        return data
-    from cardscope.source import formula
+def _native(data: dict[str, object], where: str, file: Path | None = None) -> tuple[dict[str, object], tuple[str, ...]]:
+    """The config behind a nanochat meta_*.json or nanoGPT's model_args, with notes; any other object as it is."""
+    if "model_config" not in data and "model_args" not in data:
+        return data, ()
+    from cardscope.checkpoint import pickle_zip
+    from cardscope.source import native
 
-    return formula.from_meta(data, where) if formula.is_native_meta(data) else data
+    if not native.is_native(data):
+        return data, ()
+    name = native.weights_of(file.name) if file is not None else None
+    if file is None or name is None or not file.with_name(name).is_file():
+        return native.config(data, where)
+    return native.config(data, where, lambda: pickle_zip.local(file.with_name(name)), name)
+
+
+def _last_meta(folder: Path) -> str | None:
+    from cardscope.source import native
+
+    return native.last_meta(path.name for path in islice(folder.glob("meta_*.json"), MAX_ENTRIES))
+
+
+def _beside_pickle(file: Path, target: str) -> tuple[Path, str]:
+    """The meta that belongs to a nanochat model_*.pt. Raises NotAConfig for any other PyTorch file."""
+    from cardscope.source import native
+
+    meta = native.meta_of(file.name)
+    if meta is None or not file.with_name(meta).is_file():
+        raise NotAConfig(
+            f"{target} is a pickle, which is never loaded",
+            hint="give the config.json, or nanochat's meta_*.json, beside it; nanoGPT's model_args go into a JSON file",
+        )
+    return file.with_name(meta), str(file.with_name(meta))
 
 
 def read(path: Path, where: str, cap: int = strictjson.MAX_CONFIG) -> bytes:
@@ -132,10 +164,7 @@ def _what(mode: int) -> str:
 
 def _no_config(folder: Path, target: str) -> NoReturn:
     names = [name for name, _ in weights(folder)]
-    metas = sorted(path.name for path in islice(folder.glob("meta_*.json"), MAX_ENTRIES))
-    if metas:
-        hint = f"it holds a native nanochat meta: {target.rstrip('/')}/{metas[-1]}"
-    elif names:
+    if names:
         hint = f"it holds {', '.join(names[:3])}; the config.json that belongs to them is needed"
     else:
         hint = "give a folder that holds a config.json, or the file itself"

@@ -43,7 +43,7 @@ def resolve(
     if isinstance(word, Mapping):
         if revision is not None:
             raise UsageError(f"a dict has no revisions, so {revision} means nothing", hint="leave the revision out")
-        found = RawConfig(data=shape.plain(word), id="object", source="object", where="the config")
+        found = _object(shape.plain(word))
     elif isinstance(word, str):
         parsed = words.parse(word)
         edits = (*parsed.edits, *edits)
@@ -59,6 +59,17 @@ def resolve(
     else:
         raise UsageError(f"a {type(word).__name__} names no model", hint="give a word, a path, or a config as a dict")
     return _finish(found, edits)
+
+
+def _object(data: dict[str, object]) -> RawConfig:
+    """A dict: a config, or a nanochat meta or nanoGPT's model_args as they were read."""
+    from cardscope.source import native
+
+    where = "the config"
+    notes: tuple[str, ...] = ()
+    if ("model_config" in data or "model_args" in data) and native.is_native(data):
+        data, notes = native.config(data, where)
+    return RawConfig(data=data, id="object", source="object", where=where, notes=notes)
 
 
 def _edits(sets: Sets) -> tuple[tuple[str, str], ...]:

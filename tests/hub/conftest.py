@@ -6,9 +6,14 @@ import json
 
 import pytest
 
+from cardscope.nanochat.epochs import BY_NAME, Sizes
 from tests.hub.hubserver import HubServer, Repo
+from tests.weights import nanochat_file, nanochat_storages
 
 CONFIG = json.dumps({"model_type": "gpt2", "n_layer": 3, "n_embd": 8, "n_head": 2, "vocab_size": 100}).encode()
+INNER = {"n_layer": 2, "n_embd": 128, "n_head": 1, "n_kv_head": 1, "vocab_size": 256, "window_pattern": "L"}
+META = json.dumps({"model_config": INNER}).encode()
+MODEL = nanochat_file(nanochat_storages(BY_NAME["E7"], Sizes(2, 128, 1, 1, 256)))
 FILES = {"config.json": CONFIG, "model.safetensors": b"x" * 100}
 WEIGHTS = {"parameters": {"F32": 123}, "total": 123}
 BRANCHES = ("main", "dev", "refs/pr/1")
@@ -29,6 +34,7 @@ def _repos():
         "org/adapter": Repo({"adapter_config.json": b"{}"}, info={"tags": ["base_model:adapter:org/ok"]}),
         "org/pipeline": Repo({"model_index.json": b"{}"}),
         "org/native": Repo({"meta_000010.json": b"{}", "model_000010.pt": b""}),
+        "org/nanochat": Repo({"meta_000010.json": META, "model_000010.pt": MODEL, "tokenizer.pkl": b""}),
         "org/empty": Repo({}),
         "org/old-name": Repo(FILES, renamed="org/ok"),
         "org/fat": Repo({"config.json": b" " * 10_000_001}),

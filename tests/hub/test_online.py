@@ -3,6 +3,7 @@
 import pytest
 from huggingface_hub import hf_hub_download, scan_cache_dir
 
+import cardscope
 from cardscope.errors import Gated, NetworkError, NotAConfig, NotFound, RateLimited, SourceError, TooLarge, UsageError
 from cardscope.source import begin, resolve
 from cardscope.source import hub as hub_source
@@ -296,3 +297,12 @@ def test_an_endpoint_that_is_no_address_is_a_usage_error(endpoint, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
     with pytest.raises(UsageError, match="HF_ENDPOINT is"):
         resolve("org/ok")
+
+
+def test_a_native_nanochat_checkpoint_is_its_meta_and_the_directory_of_its_weights(hub):
+    """Two small requests beside the facts: the meta, and the last kilobyte or so of the weights."""
+    found = cardscope.inspect("org/nanochat", exact=False, headers=False)
+    assert found.parameters.analytic.total == 2 * 256 * 128 + 12 * 2 * 128 * 128 + 4 + 256 * 128 + 12
+    assert any("those of E7" in note for note in found.model.notes)
+    assert not [item for item in found.findings if item.code == "CS130"]
+    assert len(hub.paths("GET")) <= 4

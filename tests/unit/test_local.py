@@ -82,7 +82,7 @@ def test_a_missing_path_is_not_found():
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("meta_000010.json", "nanochat meta"), ("model.bin", "model.bin"), ("readme.txt", "give a folder")],
+    [("model.bin", "model.bin"), ("readme.txt", "give a folder")],
 )
 def test_a_folder_without_a_config_says_what_it_holds(tmp_path, name, hint):
     (tmp_path / name).write_bytes(b"")
