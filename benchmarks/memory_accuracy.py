@@ -30,6 +30,11 @@ from cardscope.measures.precision import weight_bytes
 from cardscope.model import RawConfig
 from cardscope.source.catalog import lookup
 
+try:
+    from benchmarks.memory_training import TRAINING, Unstated
+except ImportError:  # run as a script, from its own folder
+    from memory_training import TRAINING, Unstated  # type: ignore[import-not-found,no-redef]
+
 ROOT = Path(__file__).resolve().parents[1]
 SAME_SHAPE = {
     "unsloth/Llama-3.2-3B-Instruct": "meta-llama/Llama-3.2-3B-Instruct",
@@ -86,6 +91,8 @@ NOTES = {
     "C0451": "251.66 MB of rotary buffers that each layer kept in that version",
     "C0452": "251.66 MB of rotary buffers that each layer kept in that version",
     "C0453": "251.66 MB of rotary buffers that each layer kept in that version",
+    "E0380": "a README's figure for the whole process, after loading; its own settings add up to less",
+    "E0388": "weighs what bf16 does: the 8-bit loader found no experts to pack in the repository's own code",
     "A0011": "profiled with an image: the vision tower's activations are not modelled",
     "B0049": "a QAT file whose tied table is kept smaller than the usual mix",
     "B0059": "caches full heads (mla=0); mainline caches the latent",
@@ -289,6 +296,18 @@ BY_ENGINE = {"transformers": of_transformers, "vllm": of_vllm, "llama.cpp": of_l
              "llama.cpp (ik_llama.cpp fork)": of_llamacpp}  # fmt: skip
 
 
+def of_training(point: dict[str, Any], folder: str) -> Iterator[Row]:
+    """Training points, through benchmarks/memory_training.py."""
+    name = point["model"]
+    try:
+        found = list(TRAINING[point["engine"]](point, lambda model: load_target(model, folder)))
+    except Unstated as why:
+        raise Skip(str(why)) from why
+    for item in found:
+        engine = f"training ({point['engine']})"
+        yield Row(point["id"], engine, item.quantity, "training", name, item.predicted, item.measured, item.note)
+
+
 def compare(path: Path, folder: str) -> tuple[list[Row], list[tuple[str, str, str]], int]:
     """Every complete point: rows, and what was left out with its reason."""
     rows: list[Row] = []
@@ -296,7 +315,7 @@ def compare(path: Path, folder: str) -> tuple[list[Row], list[tuple[str, str, st
     points = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     complete = [point for point in points if point.get("complete")]
     for point in complete:
-        made = BY_ENGINE.get(point["engine"])
+        made = BY_ENGINE.get(point["engine"], of_training if point["engine"] in TRAINING else None)
         if made is None:
             skipped.append((point["engine"], point["model"], "no rule compares this engine's points yet"))
             continue
@@ -309,9 +328,6 @@ def compare(path: Path, folder: str) -> tuple[list[Row], list[tuple[str, str, st
         if not found:
             skipped.append((point["engine"], point["model"], "the file type or quantity has no rule of ours"))
     return rows, skipped, len(complete)
-
-
-HEAD = {"transformers": "peak of generate", "vllm": "activation peak", "llama.cpp": "model buffer"}
 
 
 def tables(rows: list[Row]) -> Iterator[str]:
@@ -354,6 +370,11 @@ def uncertainties(rows: list[Row]) -> dict[str, dict[str, object]]:
         percent = max(2.0, round(percentile(errors), 1))
         names = ", ".join(sorted(quantities))
         found[engine] = {"percent": percent, "basis": f"nine in ten of {len(errors)} published measurements ({names})"}
+    tuned = {"step, LoRA", "step, LoRA over 4 bits", "step, FSDP", "copies of hidden states"}
+    errors = [abs(r.percent) for r in rows if r.quantity in tuned]
+    percent = max(2.0, round(percentile(errors), 1))
+    basis = f"nine in ten of {len(errors)} published measurements of training"
+    found["training"] = {"percent": percent, "basis": basis}
     found["generic"] = {"percent": 10.0, "basis": "no measurements; an allowance for allocators nobody named"}
     return dict(sorted(found.items()))
 
@@ -380,6 +401,13 @@ def document(rows: list[Row], skipped: list[tuple[str, str, str]], complete: int
         "Points of transformers 4.51 and later (Qwen3's table) are predicted with prefill_chunk_size=1: they show no"
     ]
     text += ["prefill transient, and their source does not say why. `fit` itself counts the transient by default.", ""]
+    text += [
+        "Training points (`fit --train`) are predicted with every setting their source states; DeepSpeed's are its own"
+    ]
+    text += [
+        "estimates, and an example's figure is one its README calls approximate. Neither is in the stated uncertainty.",
+        "",
+    ]
     text += [
         "## Points beyond the target",
         "",

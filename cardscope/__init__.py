@@ -7,7 +7,7 @@ report.parameters.analytic.total
 
 from typing import TYPE_CHECKING
 
-from cardscope.api import audit, card, compare, design, explain, fit, inspect, largest, train
+from cardscope.api import audit, card, compare, design, explain, finetune, fit, inspect, largest, train
 from cardscope.errors import CardscopeError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = [
     "compare",
     "design",
     "explain",
+    "finetune",
     "fit",
     "inspect",
     "largest",

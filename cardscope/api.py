@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cardscope.exact import ExactCount, Worker
     from cardscope.fitting.answer import Fit
     from cardscope.fitting.largest import Largest
+    from cardscope.fitting.tune import Tuning
     from cardscope.model import RawConfig
     from cardscope.report.model import Exact, Report
     from cardscope.training import Plan
@@ -135,6 +136,43 @@ def fit(
     found = target(raw, assemble(raw, stored=look))
     tokens = default_context(found) if context is None else context
     return answer(found, Load(tokens, batch, new_tokens, quant, kv_dtype, tp, hardware, engine_options or {}), chosen)
+
+
+def finetune(
+    model: Model,
+    gpu: str | None = None,
+    *,
+    method: str = "full",
+    sequence: int | None = None,
+    micro_batch: int = 1,
+    quant: str | None = None,
+    devices: int = 1,
+    options: Mapping[str, object] | None = None,
+    headers: Choice = "auto",
+    revision: str | None = None,
+    token: str | bool | None = None,
+    offline: bool = False,
+    refresh: bool = False,
+    sets: Sets = (),
+) -> Tuning:
+    """Whether a fine-tuning step fits a GPU: stages in bytes, the longest sequence, the largest micro-batch.
+
+    `method` is full, lora or qlora; `sequence` by default 2,048 or what the model was made for; `devices` counts where
+    no GPU is named.  `options`: optimizer, precision, recompute, sharding, accumulation, rank, targets,
+    adapter_precision, dropout, attention, fused_loss, offload, upcast.  Raises the CardscopeError family.
+    """
+    from cardscope.assemble import assemble
+    from cardscope.fitting.answer import target
+    from cardscope.fitting.hardware import devices as find_devices
+    from cardscope.fitting.tune import plan_of, tune
+
+    hardware = find_devices(gpu) if gpu is not None else None
+    raw, ahead = _begin(model, headers, token, refresh, revision=revision, offline=offline, sets=sets)
+    look, _ = _stored(raw, headers, token, ahead, refresh=refresh)
+    found = target(raw, assemble(raw, stored=look))
+    count = hardware.count if hardware else devices
+    plan = plan_of(found, raw.data, method, sequence, micro_batch, count, quant, options or {})
+    return tune(found, plan, hardware)
 
 
 def largest(

@@ -23,13 +23,13 @@ class Forms(NamedTuple):
     quiet: str
 
 
-def parse_options(pairs: Sequence[str]) -> dict[str, object]:
+def parse_options(pairs: Sequence[str], example: str = "--engine-option max_num_seqs=64") -> dict[str, object]:
     """KEY=VALUE words as a dict. Raises UsageError."""
     found: dict[str, object] = {}
     for pair in pairs:
         key, sign, value = pair.partition("=")
         if not sign or not key:
-            raise UsageError(f"{pair[:60]!r} is not KEY=VALUE", hint="--engine-option max_num_seqs=64")
+            raise UsageError(f"{pair[:60]!r} is not KEY=VALUE", hint=example)
         found[key.strip()] = value.strip()
     return found
 

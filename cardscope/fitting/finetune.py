@@ -9,6 +9,7 @@ FSDP2 as torch documents it: shards of fp32 weights, gathered one block ahead.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
@@ -50,9 +51,13 @@ class Recipe:
     """Bytes of an adapter's number: peft keeps them in fp32 over a bf16 model."""
     dropout: bool = False
     attention: str = "sdpa"
+    logit_bytes: int | None = None
+    """Bytes of a logit at the start of the loss's backward, where they are not transformers' own."""
     fused_loss: bool = False
     """The loss is computed in pieces (Liger, cut cross-entropy): the logits are never whole."""
     fused_qkv: bool = False
+    kept_inputs: bool = False
+    """Packed projections keep their inputs, as bitsandbytes' did until July 2024 (its pull request 1270)."""
     activation: str = "silu"
     """The feed-forward's activation by its name in the config."""
     offload: str = "none"
@@ -141,7 +146,7 @@ def _paged(found: Static, chosen: Optimizer) -> Static:
 def static(inventory: Inventory, trainable: int, kept: int, base_bytes: int, recipe: Recipe) -> Static:
     """Weights, gradients and optimizer states on one device. `kept`: bytes of all states."""
     if recipe.sharding in {"zero1", "zero2", "zero3"}:
-        return _zero(inventory, trainable, kept, base_bytes, recipe)
+        return zero(trainable, kept, 0 if recipe.method == "full" else base_bytes, largest_layer(inventory), recipe)
     full = recipe.method == "full"
     size = 2 if recipe.precision == "bf16" else 4
     learned = size if full else recipe.adapter_bytes
@@ -160,16 +165,17 @@ def _matrices(inventory: Inventory) -> int:
     return sum(count * t.numel for count, t in inventory.tensors() if t.kind == "linear")
 
 
-def _zero(inventory: Inventory, trainable: int, kept: int, base_bytes: int, recipe: Recipe) -> Static:
-    """ZeRO: bf16 weights and gradients; fp32 master weights, gradients and states are split."""
+def zero(trainable: int, kept: int, frozen: int, block: int, recipe: Recipe) -> Static:
+    """ZeRO: bf16 weights and gradients; fp32 master weights, gradients and states are split.
+
+    `frozen`: bytes of weights that do not learn; `block`: parameters that stage 3 gathers at once.
+    """
     ranks = recipe.devices
-    frozen = 0 if recipe.method == "full" else base_bytes
-    master, states_part = 4 * trainable, kept
-    split = (master + states_part) // ranks
+    split = (4 * trainable + kept) // ranks
     pieces = 4 * trainable // ranks
-    biggest = 2 * largest_layer(inventory)
+    biggest = 2 * block
     away = recipe.offload != "none"
-    host = (master + states_part + 4 * trainable) if away else 0
+    host = 8 * trainable + kept if away else 0
     if recipe.sharding in {"zero1", "zero2"}:
         if away:
             return Static(frozen + 2 * trainable, 0, 0, host)
@@ -188,6 +194,12 @@ def _fsdp(inventory: Inventory, weights: int, gradients: int, kept: int, recipe:
     gathered = 2 * (2 * largest_layer(inventory) + _ends(inventory))
     reduced = 4 * largest_layer(inventory) if recipe.method == "full" else 0
     return Static(weights // ranks + gathered, gradients // ranks + reduced, kept // ranks)
+
+
+def dequantized(inventory: Inventory) -> int:
+    """Bytes of the largest projection in bf16: packed weights are unpacked one at a time."""
+    found = (math.prod(t.shape) for _, t in inventory.tensors() if t.kind == "linear" and t.component != "head")
+    return 2 * max(found, default=0)
 
 
 def largest_layer(inventory: Inventory) -> int:
@@ -224,6 +236,7 @@ def keeping(recipe: Recipe) -> Keeping:
         size=4 if recipe.precision == "fp32" else 2,
         stream=stream,
         learns=recipe.method == "full",
+        inputs=recipe.method == "full" or recipe.kept_inputs,
         targets=None if recipe.method == "full" else recipe.targets,
         adapter=4 if recipe.precision == "fp32" else 2,
         rank=recipe.rank,
@@ -300,7 +313,8 @@ def logits(facts: Facts, recipe: Recipe) -> int:
     """At the start of the loss's backward; nothing where the loss is computed in pieces."""
     if recipe.fused_loss:
         return 0
-    return (facts.vocab_size or 0) * recipe.tokens * (16 if recipe.precision == "fp32" else 14)
+    size = recipe.logit_bytes or (16 if recipe.precision == "fp32" else 14)
+    return (facts.vocab_size or 0) * recipe.tokens * size
 
 
 def _notes(inventory: Inventory, chosen: Optimizer) -> tuple[str, ...]:

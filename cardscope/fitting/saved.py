@@ -25,12 +25,14 @@ class Keeping(NamedTuple):
     """How tensors are kept.
 
     `size`: bytes of a number that matrices multiply; `stream`: of the residual stream; `learns`: the weights of the
-    model itself get gradients; `targets`: what adapters sit on, `adapter`: bytes of a number of their inputs.
+    model itself get gradients; `inputs`: projections keep what they read though their weights do not learn;
+    `targets`: what adapters sit on, `adapter`: bytes of a number of their inputs.
     """
 
     size: int = 2
     stream: int = 2
     learns: bool = True
+    inputs: bool = True
     targets: str | None = None
     adapter: int = 2
     rank: int = 16
@@ -57,7 +59,7 @@ def norm(part: Norm, how: Keeping) -> int:
 
 def _inputs(parts: tuple[Part, ...], how: Keeping) -> int:
     """What projections read of the stream: once for each norm; cast for each projection where the stream is wider."""
-    if not how.learns:
+    if not how.inputs:
         return 0
     readers = [(width(p), _readers(p)) for p in parts if not isinstance(p, Norm) and width(p)]
     if how.stream != how.size:
@@ -104,7 +106,7 @@ def attention(part: Attention | SharedAttention, how: Keeping) -> int:
     kept = queries + keys + values + (0 if how.attention == "eager" else out)
     if how.fused_qkv:
         kept += queries + keys  # values are a view of the fused product, which stays whole
-    if how.learns:
+    if how.inputs:
         kept += out  # the output projection reads a copy in another order
     return total + kept * how.size + _scores(part.heads, how)
 
@@ -121,31 +123,31 @@ def latent(part: LatentAttention, how: Keeping) -> int:
     queries, out = part.heads * part.head_dim, part.heads * part.v_dim
     expanded = part.heads * (part.nope_dim + part.v_dim)
     latents = part.kv_rank + (part.q_rank or 0)
-    kept = 2 * queries + expanded + (0 if how.attention == "eager" else out) + (out + latents if how.learns else 0)
+    kept = 2 * queries + expanded + (0 if how.attention == "eager" else out) + (out + latents if how.inputs else 0)
     return kept * how.size + latents * (4 + (how.size if how.learns else 0)) + _scores(part.heads, how)
 
 
 def mlp(inner: int, *, gated: bool, how: Keeping) -> int:
     """What the activation keeps, its result and up where there is a gate, and what down reads."""
-    return inner * how.size * (STEPS.get(how.activation, 1) + (2 if gated else 0) + (1 if how.learns else 0))
+    return inner * how.size * (STEPS.get(how.activation, 1) + (2 if gated else 0) + (1 if how.inputs else 0))
 
 
 def moe(part: Moe, how: Keeping) -> int:
     """Each token's experts like dense blocks, with their inputs gathered and their outputs weighted."""
     fired = part.per_token or part.experts
     reads = part.expert_width or part.width
-    total = fired * (mlp(part.inner, gated=part.gated, how=how) + reads * how.size * (2 if how.learns else 1))
+    total = fired * (mlp(part.inner, gated=part.gated, how=how) + reads * how.size * (2 if how.inputs else 1))
     if part.shared:
         total += mlp(part.shared, gated=part.shared_gated, how=how)
     return total + part.experts * 4
 
 
 def other(part: Part, how: Keeping) -> int:
-    """A mixer with no rule of its own: the output of every projection, and its input where the weight learns."""
+    """A mixer with no rule of its own: the output of every projection, and its input where that is kept."""
     total = 0
     for tensor in part.tensors():
         if tensor.kind == "linear" and len(tensor.shape) == 2 and tensor.component != "router":
-            total += tensor.shape[0] + (tensor.shape[1] if how.learns else 0)
+            total += tensor.shape[0] + (tensor.shape[1] if how.inputs else 0)
     return total * how.size
 
 
