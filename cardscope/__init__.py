@@ -7,7 +7,8 @@ report.parameters.analytic.total
 
 from typing import TYPE_CHECKING
 
-from cardscope.api import audit, card, compare, design, explain, finetune, fit, inspect, largest, train
+from cardscope.api import audit, card, compare, design, explain, inspect, train
+from cardscope.api_fit import finetune, fit, largest
 from cardscope.errors import CardscopeError
 
 if TYPE_CHECKING:

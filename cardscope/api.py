@@ -4,29 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from cardscope.begin import Choice, Model, Sets, begin, stored_beside
 from cardscope.errors import CardscopeError
 
 if TYPE_CHECKING:
     from cardscope.auditing.rows import Row
     from cardscope.carding.model import Answer
-    from cardscope.checkpoint.look import Look
-    from cardscope.checkpoint.remote import Ahead
     from cardscope.comparison import Comparison
     from cardscope.derivation import Explanation
     from cardscope.designing import Designs
     from cardscope.exact import ExactCount, Worker
-    from cardscope.fitting.answer import Fit
-    from cardscope.fitting.largest import Largest
-    from cardscope.fitting.tune import Tuning
-    from cardscope.model import RawConfig
     from cardscope.report.model import Exact, Report
     from cardscope.training import Plan
-
-Model = str | PathLike[str] | Mapping[str, object]
-Choice = bool | Literal["auto"]
-Sets = Iterable[str | tuple[str, str]] | Mapping[str, object]
 
 
 def inspect(
@@ -58,8 +49,8 @@ def inspect(
     # Where headers may settle the count, torch is not started before they are read.
     worker = _warm(model) if exact is True or (exact and not headers) else None
     try:
-        raw, ahead = _begin(model, headers, token, refresh, revision=revision, offline=offline, sets=sets)
-        stored, agrees = _stored(raw, headers, token, ahead, refresh=refresh)
+        raw, ahead = begin(model, headers, token, refresh, revision=revision, offline=offline, sets=sets)
+        stored, agrees = stored_beside(raw, headers, token, ahead, refresh=refresh)
         counted = SKIPPED
         if exact:
             counted = _settled() if agrees and exact == "auto" else _exact(raw.data, worker)
@@ -97,142 +88,6 @@ def audit(
 
     fetch = Fetcher(token=token, offline=offline, refresh=refresh, tries=tries)
     return rows(ids, Asker(fetch, pool() if exact else None, headers, files), jobs, ordered=ordered)
-
-
-def fit(
-    model: Model,
-    gpu: str | None = None,
-    *,
-    engine: str = "transformers",
-    context: int | None = None,
-    batch: int = 1,
-    quant: str | None = None,
-    kv_dtype: str | None = None,
-    tp: int = 1,
-    new_tokens: int | None = None,
-    engine_options: Mapping[str, object] | None = None,
-    headers: Choice = "auto",
-    revision: str | None = None,
-    token: str | bool | None = None,
-    offline: bool = False,
-    refresh: bool = False,
-    sets: Iterable[str | tuple[str, str]] = (),
-) -> Fit:
-    """Whether a model runs on a GPU under an engine, and what it needs in bytes; no GPU: "unknown".
-
-    `context` is prompt and answer together, or, where `new_tokens` is given, the prompt those are added to; by default
-    8,192 or what the model was made for.  `quant` is the repository's own where it is None.  Raises the
-    CardscopeError family.
-    """
-    from cardscope.assemble import assemble
-    from cardscope.fitting.answer import answer, default_context, target
-    from cardscope.fitting.engines import engine as find_engine
-    from cardscope.fitting.hardware import devices
-    from cardscope.fitting.target import Load
-
-    chosen, hardware = find_engine(engine), devices(gpu) if gpu is not None else None
-    raw, ahead = _begin(model, headers, token, refresh, revision=revision, offline=offline, sets=sets)
-    look, _ = _stored(raw, headers, token, ahead, refresh=refresh)
-    found = target(raw, assemble(raw, stored=look))
-    tokens = default_context(found) if context is None else context
-    return answer(found, Load(tokens, batch, new_tokens, quant, kv_dtype, tp, hardware, engine_options or {}), chosen)
-
-
-def finetune(
-    model: Model,
-    gpu: str | None = None,
-    *,
-    method: str = "full",
-    sequence: int | None = None,
-    micro_batch: int = 1,
-    quant: str | None = None,
-    devices: int = 1,
-    options: Mapping[str, object] | None = None,
-    headers: Choice = "auto",
-    revision: str | None = None,
-    token: str | bool | None = None,
-    offline: bool = False,
-    refresh: bool = False,
-    sets: Sets = (),
-) -> Tuning:
-    """Whether a fine-tuning step fits a GPU: stages in bytes, the longest sequence, the largest micro-batch.
-
-    `method` is full, lora or qlora; `sequence` by default 2,048 or what the model was made for; `devices` counts where
-    no GPU is named.  `options`: optimizer, precision, recompute, sharding, accumulation, rank, targets,
-    adapter_precision, dropout, attention, fused_loss, offload, upcast.  Raises the CardscopeError family.
-    """
-    from cardscope.assemble import assemble
-    from cardscope.fitting.answer import target
-    from cardscope.fitting.hardware import devices as find_devices
-    from cardscope.fitting.tune import plan_of, tune
-
-    hardware = find_devices(gpu) if gpu is not None else None
-    raw, ahead = _begin(model, headers, token, refresh, revision=revision, offline=offline, sets=sets)
-    look, _ = _stored(raw, headers, token, ahead, refresh=refresh)
-    found = target(raw, assemble(raw, stored=look))
-    count = hardware.count if hardware else devices
-    plan = plan_of(found, raw.data, method, sequence, micro_batch, count, quant, options or {})
-    return tune(found, plan, hardware)
-
-
-def largest(
-    gpu: str,
-    *,
-    engine: str = "transformers",
-    context: int = 8192,
-    batch: int = 1,
-    quant: str | None = None,
-    kv_dtype: str | None = None,
-    tp: int = 1,
-    engine_options: Mapping[str, object] | None = None,
-) -> Largest:
-    """The most parameters a GPU holds at each precision, and which models of the catalogue fit it best.
-
-    Touches neither network nor disk beyond the package's own data.  Raises UsageError.
-    """
-    from cardscope.fitting.engines import engine as find_engine
-    from cardscope.fitting.hardware import devices
-    from cardscope.fitting.largest import find_largest
-    from cardscope.fitting.target import Load
-
-    chosen = find_engine(engine)
-    return find_largest(
-        chosen, Load(context, batch, None, quant, kv_dtype, tp, devices(gpu), options=engine_options or {})
-    )
-
-
-def _begin(
-    model: Model, headers: Choice, token: str | bool | None, refresh: bool, **options: Any
-) -> tuple[RawConfig, Ahead | None]:
-    """The config, and the headers under way beside it where they are wanted."""
-    from cardscope.source import resolve
-
-    if not headers:
-        return resolve(model, token=token, refresh=refresh, **options), None
-    from cardscope.checkpoint.remote import Ahead
-
-    ahead = Ahead(token, refresh=refresh)
-    return resolve(model, token=token, refresh=refresh, beside=ahead.begin, **options), ahead
-
-
-def _stored(
-    raw: RawConfig, headers: Choice, token: str | bool | None, ahead: Ahead | None, *, refresh: bool
-) -> tuple[Look | None, bool]:
-    """What is stored, and whether it is exactly what the config declares."""
-    if not headers:
-        return None, False
-    from cardscope.assemble import outline
-    from cardscope.checkpoint.look import look
-
-    spec, inventory = outline(raw)
-    found = look(raw, headers, spec, token=token, refresh=refresh, ahead=ahead)
-    if found.error is not None and not raw.data:
-        raise found.error  # a weight file alone is all there is to this model
-    if found.contents is None:
-        return found, False
-    from cardscope.checkpoint.reconcile import agrees
-
-    return found, agrees(found.contents, inventory)
 
 
 def _settled() -> Exact:
@@ -402,5 +257,5 @@ def card(
     from cardscope.carding.fetch import fetch
 
     options = {"revision": revision, "token": token, "offline": offline, "refresh": refresh, "sets": sets}
-    found = fetch(model, readme, lambda raw: _stored(raw, headers, token, None, refresh=refresh)[0], options)
+    found = fetch(model, readme, lambda raw: stored_beside(raw, headers, token, None, refresh=refresh)[0], options)
     return analyse(found.text, found.raw, found.report, found.where, found.reason)

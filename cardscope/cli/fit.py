@@ -67,7 +67,7 @@ def _tune(
     *,
     strict: bool,
 ) -> int:
-    from cardscope.api import finetune
+    from cardscope.api_fit import finetune
     from cardscope.fitting.show_tune import lines, markdown
 
     for key, usual in (("engine_options", {}), ("kv_dtype", None), ("new_tokens", None), ("engine", "transformers")):
@@ -88,7 +88,7 @@ def _headers(given: bool | None) -> Any:
 
 
 def _fit(model: str, options: dict[str, Any], form: str, output: str | None, *, strict: bool) -> int:
-    from cardscope.api import fit
+    from cardscope.api_fit import fit
     from cardscope.fitting.render import lines, markdown
 
     options["headers"] = _headers(options["headers"])
@@ -99,7 +99,7 @@ def _fit(model: str, options: dict[str, Any], form: str, output: str | None, *, 
 
 
 def _largest(options: dict[str, Any], form: str, output: str | None) -> int:
-    from cardscope.api import largest
+    from cardscope.api_fit import largest
     from cardscope.fitting.show_largest import lines, markdown
 
     taken = ("gpu", "engine", "context", "batch", "quant", "kv_dtype", "tp", "engine_options")

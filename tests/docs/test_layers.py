@@ -26,7 +26,8 @@ STRATA: tuple[tuple[str, ...], ...] = (
     ("auditing", "carding", "comparison", "derivation", "fitting"),
     ("training",),
     ("designing",),
-    ("api",),
+    ("begin",),
+    ("api", "api_fit"),
     ("cli",),
     ("__init__", "__main__"),
 )
