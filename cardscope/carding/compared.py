@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from cardscope.carding.held import LABELLED, Held
-from cardscope.carding.licences import licence
+from cardscope.carding.licences import KNOWN, licence
 from cardscope.carding.model import Claim
 from cardscope.carding.witness import Witnesses
 from cardscope.harvest import declared
@@ -160,13 +160,20 @@ def license_(claim: Claim, known: Witnesses) -> Held:
         return Held("cannot be checked", reason="the metadata states no licence")
     said, other = str(claim.said.value), stated.lower()
     found = licence(other)
-    if said == other or (found and found[0] == said):
-        return Held("agrees", "metadata", other)
-    if other in {"other", "unknown"}:
+    named = str(known.metadata.get("license_name", ""))
+    if said == other or (found and found[0] == said) or (named and _same_name(said, named)):
+        return Held("agrees", "metadata", named if other == "other" and named else other)
+    if other in {"other", "unknown"} or said not in KNOWN:
         return Held("cannot be checked", "metadata", other, f"the metadata says {other}")
-    if claim.where in {"badge", "table", "list"}:
+    if claim.where in {"badge", "table", "list"} and said in KNOWN and other in KNOWN:
         return Held("disagrees", "metadata", other, f"the metadata says {other}")
     return Held("ambiguous", "metadata", other, f"the metadata says {other}; another part may be meant")
+
+
+def _same_name(said: str, named: str) -> bool:
+    """Whether two names of a licence are one, words such as `license` aside."""
+    plain = [re.sub(r"licen[cs]e|agreement|[^a-z0-9.]", "", text.lower()) for text in (said, named)]
+    return bool(plain[1]) and (plain[0] in plain[1] or plain[1] in plain[0]) and bool(plain[0])
 
 
 def languages(claim: Claim, known: Witnesses) -> Held:

@@ -42,7 +42,13 @@ def claims(document: Document, own: Subject) -> list[Claim]:
         held = piece
     for table in document.tables:
         found += tables.claims(table, own)
-    return _merged(found)
+    return _own_first(_merged(found))
+
+
+def _own_first(found: list[Claim]) -> list[Claim]:
+    """Without what is said of the family where the card says it of this model, and otherwise."""
+    plain = {claim.kind for claim in found if claim.said.detail != "family" and claim.where != "name"}
+    return [claim for claim in found if claim.said.detail != "family" or claim.kind not in plain]
 
 
 def _merged(found: list[Claim]) -> list[Claim]:
@@ -110,6 +116,8 @@ def _text(piece: Piece, held: Piece | None, own: Subject) -> Iterator[Claim]:
     labelled = False
     for offset, row in enumerate(_rows(piece.text)):
         label, value = _split(row) if offset or not led else led
+        if offset == 1 and led and not led[1] and not label:
+            label, value = led[0], row  # a label in bold on its own line, the value on the next
         if offset == 0 and led and not value:
             continue
         if label and value and not subject.foreign(own, label):
@@ -164,7 +172,7 @@ def _after_label(piece: Piece, held: Piece, own: Subject, where: Where) -> Itera
     if name and subject.fit(own, name) is None:
         return
     value = value or text
-    if len(value) <= 60:
+    if len(value) <= 60 or "language" in match[1].lower():
         yield from beside(match[1], value, f"{match[1]}: {text}", piece.line, where)
 
 

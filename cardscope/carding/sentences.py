@@ -16,6 +16,14 @@ from cardscope.carding.read import Piece
 from cardscope.carding.subject import Subject
 
 QUOTED: Final = 240
+_BY_SCALING = re.compile(
+    r"[\w\s-]{0,30}\(?\s?(?:with|using|via|through|by|when using|thanks to) (?:\w+ ){0,2}"
+    r"(?:yarn|rope|ntk|extrapolat|position interpolation|dynamic|longrope|scaling)",
+    re.IGNORECASE,
+)
+_OUTPUT = re.compile(r"\b(?:output|generat\w+|response|answer)s?\b", re.IGNORECASE)
+_LISTED = re.compile(r"\d\s?[BM](?:\s?,|\s?/|\s(?:and|or|&))\s{0,2}(?:and |or )?\d[\d.]{0,5}\s?[BM]\b")
+"""Sizes in a row: `350M, 700M and 1.2B`."""
 _SENTENCE = re.compile(
     r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)(?<!approx\.)(?<!ca\.)(?<!No\.)\s+(?=[^\s])|(?<=[。！？；])"
 )
@@ -70,7 +78,7 @@ def _sentence(sentence: str, own: Subject) -> Iterator[Said]:
         yield replace(said, detail="family") if family and said.kind in _OF_FAMILIES and not said.detail else said
 
 
-_OF_FAMILIES = frozenset({"context_length", "training_tokens", "architecture", "vocab_size"})
+_OF_FAMILIES = frozenset({"context_length", "architecture", "vocab_size"})
 
 
 def _for_sizes(sentence: str, wanted: list[Kind], own: Subject) -> Iterator[Said | None]:
@@ -113,7 +121,11 @@ def _bases(clause: str, wanted: list[Kind], own: Subject) -> Iterator[Said]:
     """The base model is the one claim whose sentence names another model."""
     for kind in wanted:
         if kind.name == "base_model" and kind.prose:
-            yield from (said for said, _ in kind.prose(clause) if not is_itself(str(said.value), own))
+            yield from (
+                said
+                for said, at in kind.prose(clause)
+                if not is_itself(str(said.value), own) and not subject.names_another_size(own, clause[:at])
+            )
 
 
 def is_itself(name: str, own: Subject) -> bool:
@@ -140,16 +152,12 @@ def _clause(clause: str, sentence: str, wanted: list[Kind], own: Subject) -> Ite
                 if said is not None and found.start not in taken:
                     taken.add(found.start)
                     if _about_this(said, found, clause, sentence, own):
-                        yield said
+                        yield _stretched(said, found, clause, sentence)
     others = [
         size for size in subject.sizes(_without_tokens(sentence)) if own.sizes and not subject.own_size(own, size)
     ]
     for kind in wanted:
-        if (
-            kind.prose
-            and kind.name != "base_model"
-            and not (others and kind.name in {"attention", "dtype", "quantization", "architecture"})
-        ):
+        if kind.prose and kind.name != "base_model" and not (others and kind.name in {"attention", "architecture"}):
             yield from (said for said, _ in kind.prose(clause))
     yield from _bases(clause, wanted, own)
 
@@ -177,12 +185,24 @@ def _about_this(said: Said, found: Quantity, clause: str, sentence: str, own: Su
     around = clause[: found.start] + " " + clause[found.end :]
     if said.kind in {"context_length", "vocab_size"} and _SAMPLED.search(clause):
         return False
+    if said.kind == "context_length" and _OUTPUT.search(clause) and "input" not in clause.lower():
+        return False
     if said.kind in {"parameters", "active_parameters", "non_embedding_parameters"}:
-        return _own_parameters(said, sentence, own)
+        return _own_parameters(said, clause, sentence, own)
     named = [size for size in subject.sizes(_without_tokens(around)) if size >= 1e7]
     if said.kind == "training_tokens":
         named = [size for size in named if abs(size - found.value) > 1]
     return not named or (bool(own.sizes) and any(subject.own_size(own, size) for size in named))
+
+
+def _stretched(said: Said, found: Quantity, clause: str, sentence: str) -> Said:
+    """A context that the rest of the sentence says is reached by extrapolation."""
+    if said.kind != "context_length":
+        return said
+    at = max(0, sentence.find(clause)) + found.end
+    if _BY_SCALING.match(sentence[at : at + 90]):
+        return replace(said, kind="extended_context_length", detail="extended")
+    return said
 
 
 def _without_tokens(text: str) -> str:
@@ -194,7 +214,7 @@ def _without_tokens(text: str) -> str:
     )
 
 
-def _own_parameters(said: Said, sentence: str, own: Subject) -> bool:
+def _own_parameters(said: Said, clause: str, sentence: str, own: Subject) -> bool:
     """A size in a sentence that lists several is this model's only where its name says so."""
     value = float(said.value) if isinstance(said.value, int | float) else 0.0
     rest = re.sub(
@@ -203,13 +223,14 @@ def _own_parameters(said: Said, sentence: str, own: Subject) -> bool:
         _without_tokens(sentence),
         flags=re.IGNORECASE,
     )
-    others = {size for size in subject.sizes(rest) if abs(size - value) > 0.02 * value}
+    others = {
+        size for size in subject.sizes(rest) if abs(size - value) > 0.02 * value and not subject.own_size(own, size)
+    }
     if said.kind != "parameters":
         return not (others and _RANGE.search(sentence)) or any(subject.own_size(own, size) for size in others)
     if own.sizes and not subject.own_size(own, value):
         strong = (
-            _names_itself(sentence, own)
-            and re.search(rf"\\b(?:is|has|with) (?:an? )?{re.escape(said.words)}", sentence)
+            _names_itself(sentence, own) and re.search(rf"\b(?:is|has|with) (?:an? )?{re.escape(said.words)}", sentence)
         ) or re.search(
             r"\b(?:this model|the model|it|we|our model)\b.{0,30}\b(?:has|have|contains?|with"
             r"|consists?|compris\w+|is an?)\b",
@@ -218,9 +239,8 @@ def _own_parameters(said: Said, sentence: str, own: Subject) -> bool:
         )
         return bool(strong) and not others
     if others and not own.sizes:
-        return (
-            not _RANGE.search(sentence)
-            and len(others) == 1
-            and bool(re.search(r"activ|total|non-embedding", sentence, re.IGNORECASE))
-        )
+        if _LISTED.search(sentence) or _RANGE.search(sentence):
+            return False
+        near = [size for size in subject.sizes(_without_tokens(clause)) if abs(size - value) > 0.02 * value]
+        return not near or (len(near) == 1 and bool(re.search(r"activ|total|non-embedding", clause, re.IGNORECASE)))
     return True

@@ -99,7 +99,8 @@ _OTHER_SECTIONS: Final = re.compile(
     r"|citing|reference|bibtex|acknowledg"
     r"|news|changelog|update|related|other models|model (?:zoo|list|index|family)|collection|previous"
     r"|roadmap|sponsor|contact"
-    r"|prompt|example output|faq|speed|throughput|inference speed|memory usage|requirement|install|hardware|vram)"
+    r"|prompt|example output|faq|speed(?!s?, size)|throughput|inference speed|memory usage|requirement"
+    r"|install|hardware|vram)"
     r"|评测|评估|引用|更新|新闻|性能|要求|依赖|基准|結果|評価",
     re.IGNORECASE,
 )
@@ -144,7 +145,9 @@ def subject(name: str) -> Subject:
     own = name.rpartition("/")[2].replace("\\", "/").rstrip("/").rpartition("/")[2]
     sizes = tuple(
         _size(match[1], match[2])
-        for match in _NAME_SIZE.finditer(re.sub(r"(?<=\d)_(?=\d)|(?<![A-Za-z0-9])[Ee](?=\d)", ".", own))
+        for match in _NAME_SIZE.finditer(
+            re.sub(r"(?<![A-Za-z0-9])[Ee](?=\d)", " ", re.sub(r"(?<=\d)_(?=\d)", ".", own))
+        )
     )
     active = next((_size(match[1], match[2]) for match in _ACTIVE.finditer(own)), None)
     return Subject(own, frozenset(tokens(own)), sizes, active, bool(_EXPERTS.search(own)), name)
@@ -156,7 +159,7 @@ def _size(number: str, unit: str) -> float:
 
 def tokens(text: str) -> set[str]:
     """Words of a name: letters, version numbers, sizes; `Llama-3.2-3B` → llama, 3.2, 3b."""
-    found = {token.lower().replace("_", ".") for token in _TOKEN.findall(text[:300].replace("_", "."))}
+    found = {token.lower().replace("_", ".") for token in _TOKEN.findall(text[:300].replace("_", "."))} - {"v"}
     return {token.removeprefix("v") if token[:1] == "v" and token[1:2].isdigit() else token for token in found}
 
 
@@ -210,5 +213,10 @@ def foreign(own: Subject, clause: str) -> bool:
     for match in (*_FAMILY.finditer(clause), *_CASED_FAMILY.finditer(clause)):
         if match[1].lower() not in own_text:
             return True
-    compounds = [_size(match[1], match[2]) for match in _COMPOUND.finditer(clause)]
+    return names_another_size(own, clause)
+
+
+def names_another_size(own: Subject, text: str) -> bool:
+    """Whether a model with a size in its name stands in the text (`Foo-13B`), and is not this one."""
+    compounds = [_size(match[1], match[2]) for match in _COMPOUND.finditer(text)]
     return any(not own_size(own, size) for size in compounds) if own.sizes else bool(compounds) and own.known

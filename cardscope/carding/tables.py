@@ -207,10 +207,8 @@ def _filled(rows: Sequence[tuple[int, tuple[str, ...]]]) -> list[tuple[int, tupl
 
 def _row(body: Sequence[tuple[int, tuple[str, ...]]], kinds: Sequence[str | None], own: Subject) -> int | None:
     """By the name in its first cells, else by the size that stands under parameters, else the only row there is."""
-    named = [
-        next((cell for cell, kind in zip(cells, kinds, strict=False) if kind is None and cell.strip()), "")
-        for _, cells in body
-    ]
+    before = next((at for at, kind in enumerate(kinds) if kind is not None), 0)
+    named = [next((cell for cell in cells[:before] if any(map(str.isalpha, cell))), "") for _, cells in body]
     size = next((at for at, kind in enumerate(kinds) if kind == "parameters"), None)
     keys = [
         f"{name} {cells[size]}" if size is not None and size < len(cells) and not subject.sizes(name) else name

@@ -124,6 +124,7 @@ KINDS = (
             ),
             Around(before(r"context.{0,40}(?:of|to|at)"), after(r"(?:input )?tokens?\b")),
             Around(before(r"context.{0,20}"), after(r"in length")),
+            Around(before(r"long[- ]context(?: \w{1,16}){0,2}"), after(r"(?:input )?tokens\b")),
         ),
         (
             "context",

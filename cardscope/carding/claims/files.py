@@ -56,7 +56,8 @@ KINDS = (
     Kind(
         "file_size",
         labels(r"(?:model |checkpoint |download |weights? |total )?file size|(?:model |checkpoint "
-               r"|download |weights? |disk )size|checkpoint|size on disk|size|weights|disk (?:space"
+               r"|download |weights? |disk )size|(?:bf16|fp16|fp32|fp8|int4|int8|quantized|full)?"
+               r" ?(?:checkpoint|weights)|size on disk|size|weights|disk (?:space"
                r"|usage)|download|模型文件大小"),
         read,
         words=("gb", "gib", "mb", "mib", "tb"),

@@ -105,6 +105,13 @@ KINDS = (
             Around(after=after(_PARAMETERS)),
             Around(before=before(_COUNT)),
             Around(after=after(r"(?:in )?total\b(?! tokens)")),
+            Around(
+                before(
+                    r"(?:this (?:is|repo\w*|model card|card|version)\b.{0,40}|(?:repository|card) for"
+                    r"|corresponds to) (?:the|an?|our)"
+                ),
+                after(r"(?:[\w-]{1,16} ){0,4}(?:model|version|variant|checkpoint)s?\b"),
+            ),
         ),
         (
             "param",
@@ -118,6 +125,7 @@ KINDS = (
             "параметр",
             "model size",
             "total",
+            "this ",
         ),
         fits,
     ),

@@ -71,7 +71,8 @@ KINDS = (
         labels(
             r"(?:pre-?)?(?:training|trained) (?:tokens|budget)|(?:pre-?)?(?:training )?token(?:s)?(?:"
             r" count)?|tokens? (?:seen|trained|count|used)|(?:pre-?)?training data size|(?:training )?tokens"
-            r"|(?:预)?训练\s?(?:tokens?|token数)|学習トークン数?|of tokens|tokens de entrenamiento|training tokens"
+            r"|(?:预)?训练\s?(?:tokens?|token数)|学習トークン数?|of tokens|seen"
+            r" tokens|tokens de entrenamiento|training tokens"
         ),
         read,
         (

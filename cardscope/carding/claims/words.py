@@ -43,7 +43,7 @@ FORMS: Final = (
     (
         "dense",
         re.compile(
-            r"\bdense (?:\w{1,20}[- ]?){0,3}(?:model|transformer|decoder|architecture"
+            r"\bdense (?:(?!retriev|vector|passage|embed)\w{1,20}[- ]?){0,3}(?:model|transformer|decoder|architecture"
             r"|llm)\b",
             re.IGNORECASE,
         ),
@@ -64,16 +64,23 @@ _IS = re.compile(
     r"|^(?:an? )(?:[\w,.-]+ ){0,5}$",
     re.IGNORECASE,
 )
-_SUBJECT = re.compile(r"\b(?:model|it|this|we|our)\b|^\W{0,3}$|^.{0,25}$", re.IGNORECASE)
+_FORM_OF = re.compile(
+    r"\s?(?:\(\w{1,8}\) )?(?:language |transformer )?(?:architecture|model|transformer)\b", re.IGNORECASE
+)
 _CLASS = re.compile(r"\b([A-Z][A-Za-z0-9]{2,40}(?:For[A-Z][A-Za-z]{4,40}|LMHeadModel))\b")
 
 
 def read_licence(text: str, label: str) -> Iterator[Said]:
-    """`Apache 2.0`, `MIT License`."""
+    """`Apache 2.0`, `MIT License`, or the name of one that the Hub has no word for."""
     del label
     found = licence(text[:160])
+    named = re.match(
+        r"\s?(?:the )?([\w .,&+'-]{3,60}?(?:licen[cs]e|agreement|terms)(?: v?\d[\d.]{0,4})?)", text, re.IGNORECASE
+    )
     if found:
         yield Said("license", found[0], found[1])
+    elif named:
+        yield Said("license", named[1].strip().lower(), named[1].strip())
 
 
 def licence_prose(clause: str) -> Iterator[tuple[Said, int]]:
@@ -130,14 +137,17 @@ def architecture_prose(clause: str) -> Iterator[tuple[Said, int]]:
         return
     for form, pattern in FORMS:
         match = pattern.search(clause)
-        if match and _IS.search(clause[: match.start()][-110:]):
+        if match is None:
+            continue
+        head = clause[: match.start()]
+        if _IS.search(head[-110:]) or (not head.strip() and _FORM_OF.match(clause, match.end())):
             yield Said("architecture", form, match[0]), match.start()
 
 
 def read_languages(text: str, label: str) -> Iterator[Said]:
     """`English, German and French`, `English (en)`."""
     del label
-    found = codes(text[:600])
+    found = codes(text[:600]) or ({"multilingual"} if text.strip().lower().startswith("multilingual") else set())
     if found:
         yield Said("languages", tuple(sorted(found)), text.strip()[:80])
 
