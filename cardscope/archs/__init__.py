@@ -52,6 +52,7 @@ FAMILIES = (
     "remote_wrappers",
     "step3",
     "remote_vision",
+    "remote_towers",
     "clip_kin",
     "convnets",
     "depth",

@@ -23,7 +23,7 @@ from cardscope.archs._registry import arch
 from cardscope.archs.classic import square
 from cardscope.archs.gated import by_window, qwen_window
 from cardscope.archs.latent import dense_first, next_token_layers, shared_width
-from cardscope.errors import BadField, NotModelled
+from cardscope.errors import BadField
 from cardscope.fields import Fields
 from cardscope.parts import LAYER, RMS, Layer, Lightning, Mlp, Part, Spec, project
 
@@ -89,18 +89,6 @@ def minicpm(c: Fields) -> Spec:
     c.touch("scale_emb", "dim_model_base", "scale_depth")
     routed = (c.opt_int("num_experts") or 0) > 0
     return stack(c, part, moe(c, inner="intermediate_size") if routed else mlp(c))
-
-
-@arch("qwen")
-def qwen(c: Fields) -> Spec:
-    """Qwen, first generation (arXiv:2309.16609): `intermediate_size` is that of both halves of the gated MLP."""
-    if isinstance(c.peek("visual"), dict):
-        raise NotModelled("Qwen-VL's image tower is not modelled", hint="--set visual=null counts the text model")
-    c.touch("visual", "max_position_embeddings", "rotary_pct")
-    inner = c.int("intermediate_size")
-    dim = c.int("kv_channels", 128)
-    part = attention(c, kv_heads=heads(c), head_dim=dim, qkv_bias=True, o_bias=not c.flag("no_bias", fallback=True))
-    return stack(c, part, mlp(c, inner // 2), max_positions="seq_length")
 
 
 @arch("mimo")

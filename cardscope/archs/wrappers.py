@@ -117,6 +117,11 @@ def llava_bridge(c: Fields, text: Fields, seen: Fields, *before: Part) -> Tower:
 @arch("llava", "llava_next_video", "llava_onevision")
 def llava(c: Fields) -> Spec:
     """LLaVA (arXiv:2304.08485) and its kin that ask the text model whether to tie: CLIP or SigLIP, two projections."""
+    if isinstance(c.peek("mm_vision_tower"), str):
+        # The first class of all, whose files hold the text model's keys at the top and name the tower.
+        from cardscope.archs.remote_towers import own_llava
+
+        return own_llava(c)
     return _llava(c, asks=True)
 
 
