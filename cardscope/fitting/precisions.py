@@ -138,8 +138,7 @@ def _bytes(tensor: Tensor, scheme: Scheme, only: str | None) -> float:
         return tensor.numel * 2
     columns = tensor.shape[-1]
     rows = tensor.numel // columns if columns else 0
-    groups = -(-rows // scheme.rows) * (-(-columns // scheme.group) if scheme.group else 1)
-    return (tensor.numel * scheme.bits + groups * scheme.overhead) / 8
+    return scheme.packed(rows, columns, tensor.copies) / 8
 
 
 def _gguf(target: Target, mix: Mix) -> Sizes:
@@ -196,36 +195,4 @@ def _block(tensor: Tensor, name: str) -> int:
 
 def own_scheme(config: Mapping[str, object]) -> Scheme | str | None:
     """The scheme the repository's own quantization follows, None where there is none, or why it cannot be told."""
-    found = published(config)
-    if not isinstance(found, str):
-        return found
-    inner = config.get("text_config")
-    settings = config.get("quantization_config") or (
-        inner.get("quantization_config") if isinstance(inner, Mapping) else None
-    )
-    if not isinstance(settings, Mapping):
-        return found
-    method = str(settings.get("quant_method", "")).lower()
-    if method == "mxfp4":
-        return BY_NAME["mxfp4"]
-    if method == "modelopt":
-        algorithm = str(settings.get("quant_algo", "")).upper()
-        return BY_NAME["nvfp4"] if "NVFP4" in algorithm else BY_NAME["fp8"] if "FP8" in algorithm else found
-    if method == "fbgemm_fp8":
-        return BY_NAME["fp8"]
-    if method == "compressed-tensors":
-        return _compressed(settings) or found
-    return found
-
-
-def _compressed(settings: Mapping[str, object]) -> Scheme | None:
-    groups = settings.get("config_groups")
-    first = next(iter(groups.values()), None) if isinstance(groups, Mapping) else None
-    weights = first.get("weights") if isinstance(first, Mapping) else None
-    if not isinstance(weights, Mapping):
-        return None
-    bits, group = weights.get("num_bits"), weights.get("group_size")
-    if not isinstance(bits, int) or not 1 <= bits <= 16:
-        return None
-    size = group if isinstance(group, int) and group > 0 else 0
-    return Scheme("compressed-tensors", bits, size, 16, f"{bits} bits and a scale for each group")
+    return published(config, strict=False)

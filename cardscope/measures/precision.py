@@ -17,7 +17,8 @@ class Scheme(NamedTuple):
     """A precision: bits of a packed weight, what each group of weights carries beside them, and the rule in words.
 
     `group` weights along a row share `overhead` bits, `rows` rows of them where that is not 1; group 0 means one
-    group for a row.  `experts` restricts packing to routed experts where a model has any.
+    group for a row.  Each matrix carries `each` bits more, and `column` bits for each of its columns.  `experts`
+    restricts packing to routed experts where a model has any.
     """
 
     name: str
@@ -27,7 +28,20 @@ class Scheme(NamedTuple):
     rule: str
     rows: int = 1
     experts: bool = False
+    each: float = 0
+    column: float = 0
 
+    def packed(self, rows: int, columns: int, matrices: int = 1) -> float:
+        """Bits of so many matrices of this width, `rows` in all of them."""
+        down = -(-rows // self.rows)
+        groups = down * (-(-columns // self.group) if self.group else 1)
+        return rows * columns * self.bits + groups * self.overhead + matrices * (self.each + columns * self.column)
+
+
+NF4_TABLE: Final = 32 * 16 + 8 * 80
+"""Bits bitsandbytes keeps for each matrix in 4 bits: the table of 16 values, and a blob of some 80 bytes."""
+NF4_NESTED: Final = 32 * (16 + 256) + 8 * 170
+"""The same where scales are quantized again: a second table of 256 values, and a longer blob."""
 
 SCHEMES: Final = (
     Scheme("fp32", 32, None, 0, "every weight in 4 bytes"),
@@ -36,7 +50,7 @@ SCHEMES: Final = (
     Scheme(
         "fp8 blocks", 8, 128, 32, "linear layers in 1 byte, an fp32 scale for 128 × 128; the rest in bf16", rows=128
     ),
-    Scheme("int8", 8, 0, 16, "linear layers in 1 byte with one fp16 scale a row; the rest in bf16"),
+    Scheme("int8", 8, 0, 32, "linear layers in 1 byte with one fp32 scale a row; the rest in bf16", each=8),
     Scheme(
         "int4",
         4,
@@ -44,15 +58,16 @@ SCHEMES: Final = (
         20,
         "linear layers in groups of 128: 4 bits, an fp16 scale and a 4-bit zero; the rest in bf16",
     ),
-    Scheme("nf4", 4, 64, 32, "linear layers in 4 bits, an fp32 scale for each 64; the rest in bf16"),
+    Scheme("nf4", 4, 64, 32, "linear layers in 4 bits, an fp32 scale for each 64; the rest in bf16", each=NF4_TABLE),
     Scheme(
         "nf4 double",
         4,
         64,
         8 + 32 / 256,
         "linear layers in 4 bits, an 8-bit scale for each 64, an fp32 one for each 256 of these; the rest in bf16",
+        each=NF4_NESTED,
     ),
-    Scheme("nvfp4", 4, 16, 8, "linear layers in 4 bits, an fp8 scale for each 16; the rest in bf16"),
+    Scheme("nvfp4", 4, 16, 8, "linear layers in 4 bits, an fp8 scale for each 16; the rest in bf16", each=64),
     Scheme(
         "mxfp4",
         4,
@@ -86,13 +101,13 @@ class _Fold(NamedTuple):
     """A main model folded to what the schemes ask: numbers not packed, and rows of packed matrices by their length."""
 
     total: int
-    packed: Mapping[tuple[bool, int], int]
-    """(whether routed experts, columns) → rows."""
+    packed: Mapping[tuple[bool, int], tuple[int, int]]
+    """(whether routed experts, columns) → (rows, matrices)."""
 
 
 def _fold(inventory: Inventory) -> _Fold:
     total = 0
-    packed: dict[tuple[bool, int], int] = {}
+    packed: dict[tuple[bool, int], tuple[int, int]] = {}
     for count, tensor in inventory.tensors():
         if tensor.kind == "buffer":
             continue
@@ -100,7 +115,8 @@ def _fold(inventory: Inventory) -> _Fold:
         total += numel
         if tensor.kind == "linear" and quantizable(tensor) and (columns := tensor.shape[-1]):
             key = tensor.component == "experts", columns
-            packed[key] = packed.get(key, 0) + numel // columns
+            rows, matrices = packed.get(key, (0, 0))
+            packed[key] = rows + numel // columns, matrices + count * tensor.copies
     return _Fold(total, packed)
 
 
@@ -114,12 +130,11 @@ def _bytes(fold: _Fold, scheme: Scheme) -> int:
         return int(fold.total * scheme.bits / 8)
     routed = scheme.experts and any(expert for expert, _ in fold.packed)
     total, plain = 0.0, fold.total
-    for (expert, columns), rows in fold.packed.items():
+    for (expert, columns), (rows, matrices) in fold.packed.items():
         if routed and not expert:
             continue
         plain -= rows * columns
-        groups = -(-rows // scheme.rows) * (-(-columns // scheme.group) if scheme.group else 1)
-        total += (rows * columns * scheme.bits + groups * scheme.overhead) / 8
+        total += scheme.packed(rows, columns, matrices) / 8
     return int(total) + 2 * plain
 
 

@@ -6,6 +6,7 @@ claims is unknown, and so is every total it would be part of.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -28,6 +29,7 @@ from cardscope.checkpoint.piece import Piece
 _Decoder = Callable[[Group, Settings], list[Piece] | None]
 _FORMATS: Final = (gptq, mlx, mxfp4, bitsandbytes, compressed, exl, aqlm, objects, floats)
 _DECODERS: Final[tuple[_Decoder, ...]] = tuple(form.decode for form in _FORMATS)
+_SCALES: Final = re.compile(r"scale|zero|shift|absmax|mean")
 _WORDS: Final = frozenset({"I32", "U32", "I16", "U16", "U8", "I8", "I64", "U64", "F4", "F6_E2M3", "F6_E3M2"})
 
 
@@ -45,7 +47,17 @@ def _decode(group: Group, settings: Settings) -> Iterable[Piece]:
             pieces = decode(group, settings)
             if pieces is not None:
                 return pieces
-    return [_plain(key, tensor) for key, tensor in group.tensors.items()]
+    found = [_plain(key, tensor) for key, tensor in group.tensors.items()]
+    if len(found) > 1 and any(each.role == "unknown" for each in found):
+        # What stands beside packed words is no parameter either, whatever the format is.
+        return [_beside(key, each) for key, each in zip(group.tensors, found, strict=True)]
+    return found
+
+
+def _beside(key: str, found: Piece) -> Piece:
+    if found.role != "parameter" or key in {"weight", "bias"}:
+        return found
+    return found._replace(role="scale" if _SCALES.search(key) else "index")
 
 
 def _plain(key: str, tensor: Stored) -> Piece:
