@@ -40,14 +40,17 @@ def test_mxfp4_of_gpt_oss_is_its_checkpoint():
 
 
 def test_a_scale_for_each_group_is_counted():
-    """4 bits and an fp32 scale for 64 weights are 4.5 bits, with double quantization 4.127."""
+    """4 bits and an fp32 scale for 64 weights are 4.5 bits, with double quantization 4.127; tables come to each matrix.
+
+    Of 7 · 32 matrices each carries 16 fp32 values and a blob of 80 bytes, nested 256 more and 170; NVFP4 two scales.
+    """
     found = rows(LLAMA_3_8B)
     packed = sum(n * a * b * 32 for n, a, b in ((2, 4096, 4096), (2, 1024, 4096), (3, 14336, 4096)))
     rest = 2 * (8_030_261_248 - packed)
-    assert found["nf4"].bytes == rest + packed * 4.5 / 8
-    assert found["nf4 double"].bytes == rest + int(packed * (4 + 8 / 64 + 32 / 64 / 256) / 8)
+    assert found["nf4"].bytes == rest + packed * 4.5 / 8 + 224 * (64 + 80)
+    assert found["nf4 double"].bytes == rest + int(packed * (4 + 8 / 64 + 32 / 64 / 256) / 8) + 224 * (1088 + 170)
     assert found["mxfp4"].bytes == rest + packed * 4.25 / 8
-    assert found["nvfp4"].bytes == rest + packed * 4.5 / 8
+    assert found["nvfp4"].bytes == rest + packed * 4.5 / 8 + 224 * 8
 
 
 def test_what_is_not_packed_stays_in_16_bits():
