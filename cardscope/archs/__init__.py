@@ -59,6 +59,9 @@ FAMILIES = (
     "sounds",
     "wrappers_seen",
     "qformers",
+    "encoder_late",
+    "speech_late",
+    "wrappers_heard",
     "nanochat",
 )
 """The family modules; each registers its types when imported."""

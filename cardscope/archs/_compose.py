@@ -184,6 +184,14 @@ def text_alone(c: Fields, key: str = "text_config") -> Spec:
     return replace(interpret(inner), model_type=c.model_type)
 
 
+def held_to(c: Fields, inner: Fields, *names: str) -> Fields:
+    """A part of one of these types; its class asks for none, and builds any other as its own. Raises NotModelled."""
+    named = inner.model_type
+    if named not in names:
+        raise unknown_word(c, inner.prefix.removeprefix(c.prefix) + "model_type", named)
+    return inner
+
+
 def unknown_word(c: Fields, key: str, value: object) -> NotModelled:
     """A value whose tensors are not modelled."""
     return NotModelled(f"{c.prefix}{key} {value!r} is not modelled for {c.model_type}", hint="--exact counts it")

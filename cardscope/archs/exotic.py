@@ -193,7 +193,7 @@ def xlnet(c: Fields) -> Spec:
     return _tower(c, [layer] * c.layers(), XLNET, before)
 
 
-@arch("xlm")
+@arch("xlm", "flaubert")
 def xlm(c: Fields) -> Spec:
     """XLM (arXiv:1901.07291): a post-norm transformer with learned positions and a table of languages."""
     if c.flag("asm"):

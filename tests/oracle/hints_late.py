@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.oracle.knobs import INNERS, pool
+from tests.oracle.hints_encoders import ADAPTED, WAVE
+from tests.oracle.knobs import INNERS, POSITIONS, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -125,6 +126,55 @@ RULES: dict[str, dict[str, Rule]] = {
         "conv_kernel_size": pool(7, 9),
         "conv_expansion_factor": pool(3, 4),
     },
+    "flaubert": {"asm": lambda _: False, "is_encoder": lambda _: True, "n_langs": pool(2, 3)},
+    "lilt": {"channel_shrink_ratio": pool(2, 3), "max_2d_position_embeddings": pool(*POSITIONS)},
+    "tapas": {"type_vocab_sizes": pool([3, 5, 4, 2, 7, 6, 9], [2, 4]), "num_aggregation_labels": pool(0, 3, 4)},
+    "wav2vec2-bert": {
+        **ADAPTED,
+        "feature_projection_input_dim": pool(40, 50),
+        "conv_depthwise_kernel_size": pool(7, 9),
+        "position_embeddings_type": pool("relative", "relative_key", "rotary", None),
+        "left_max_position_embeddings": pool(11, 15),
+        "right_max_position_embeddings": pool(5, 7),
+        "classifier_proj_size": pool(*INNERS),
+        "mask_time_prob": pool(0.0, 0.05),
+        "mask_feature_prob": pool(0.0, 0.1),
+    },
+    "wav2vec2-conformer": {
+        **WAVE,
+        **ADAPTED,
+        "conv_depthwise_kernel_size": pool(7, 9),
+        "position_embeddings_type": pool("relative", "rotary", None),
+    },
+    "data2vec-audio": {
+        **{key: rule for key, rule in WAVE.items() if key != "feat_extract_norm"},
+        **ADAPTED,
+        "conv_pos_kernel_size": pool(7, 9),
+        "num_conv_pos_embeddings": pool(2, 3),
+    },
+    "parakeet_encoder": {
+        "subsampling_factor": pool(4, 8),
+        "subsampling_conv_channels": pool(24, 36),
+        "num_mel_bins": pool(40, 57),
+        "subsampling_conv_kernel_size": pool(3, 5),
+        "conv_kernel_size": pool(5, 7),
+    },
+    "moonshine": {
+        "encoder_num_hidden_layers": pool(2, 3),
+        "decoder_num_hidden_layers": pool(4, 5),
+        "encoder_num_attention_heads": pool(6, 8),
+        "decoder_num_attention_heads": pool(12, 4),
+        "encoder_num_key_value_heads": pool(2, None),
+        "decoder_num_key_value_heads": pool(4, None),
+        "hidden_size": pool(192, 240, 288),
+    },
+    # Their classes fall back to four or eight key/value heads, which must divide the heads drawn.
+    "glmasr.text_config": {"num_attention_heads": pool(8, 12)},
+    "voxtral_realtime.text_config": {"num_attention_heads": pool(8, 16)},
+    "voxtral_realtime": {"downsample_factor": pool(2, 3)},
+    "voxtral_realtime_encoder": {"num_mel_bins": pool(40, 56)},
+    "glmasr_encoder": {"num_mel_bins": pool(40, 56)},
+    "audioflamingo3_encoder": {"num_mel_bins": pool(40, 56)},
     "depth_anything": {**NECK, "reassemble_hidden_size": pool(100, 120), "head_hidden_size": pool(13, 17)},
     "dpt": {**NECK, "readout_type": pool("project", "ignore", "add"), "pooler_output_size": pool(50, 60)},
     "gemma3n_audio": {

@@ -142,3 +142,51 @@ def test_blip2_speaks_with_a_t5_as_with_an_opt():
 def test_wrappers_that_cannot_be_are_errors(config):
     with pytest.raises(CardscopeError):
         build(config)
+
+
+def test_a_rotary_wav2vec2_conformer_stores_its_frequencies():
+    """Half a head's frequencies, beside the batch norms' running values."""
+    small = {"model_type": "wav2vec2-conformer", "architectures": ["Wav2Vec2ConformerModel"], "num_hidden_layers": 1}
+    plain, turned = (take(build({**small, "position_embeddings_type": kind})).buffers for kind in (None, "rotary"))
+    assert turned - plain == 32
+
+
+def test_moonshine_keeps_words_and_sound_apart():
+    states = [state for _, state in take(build({"model_type": "moonshine"})).states()]
+    assert {(state.per_token, state.per_source_token) for state in states} == {(2 * 288, 0), (0, 2 * 288)}
+
+
+def test_voxtral_realtime_listens_through_its_own_language_model_only():
+    with pytest.raises(NotModelled, match="llama"):
+        build({"model_type": "voxtral_realtime", "text_config": {"model_type": "llama"}})
+
+
+def test_a_privacy_filter_has_thirty_three_labels_unless_told():
+    filtered = {"model_type": "openai_privacy_filter", "architectures": ["OpenAIPrivacyFilterForTokenClassification"]}
+    own, told = total(filtered), total({**filtered, "num_labels": 2})
+    assert own - told == 31 * (build(filtered).hidden_size + 1)
+
+
+def test_an_encoder_of_gpt_oss_layers_keeps_no_cache():
+    assert not list(
+        take(build({"model_type": "openai_privacy_filter", "architectures": ["OpenAIPrivacyFilterModel"]})).states()
+    )
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model_type": "lilt", "channel_shrink_ratio": 10**6},
+        {"model_type": "tapas", "type_vocab_sizes": [1] * 9999},
+        {"model_type": "data2vec-audio", "num_conv_pos_embedding_groups": 5},
+        {
+            "model_type": "parakeet_ctc",
+            "architectures": ["ParakeetForCTC"],
+            "encoder_config": {"subsampling_factor": 10**9},
+        },
+        {"model_type": "moonshine", "encoder_num_key_value_heads": "x"},
+    ],
+)
+def test_encoders_that_cannot_be_are_errors(config):
+    with pytest.raises(CardscopeError):
+        build(config)
