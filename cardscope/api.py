@@ -44,6 +44,7 @@ def inspect(
     `sets` are what-ifs as `KEY=VALUE`, or as a mapping.  Raises the CardscopeError family.
     """
     from cardscope.assemble import SKIPPED, Options, assemble
+    from cardscope.carding.lint import with_card
 
     options = Options(context, batch, kv_dtype)
     # Where headers may settle the count, torch is not started before they are read.
@@ -57,7 +58,7 @@ def inspect(
     finally:
         if worker is not None:
             worker.close()
-    return assemble(raw, exact=counted, stored=stored, options=options)
+    return with_card(assemble(raw, exact=counted, stored=stored, options=options), raw)
 
 
 def audit(

@@ -17,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
+from cardscope.rules.cards import Card  # noqa: E402 - found on the path set above
 
 FEW = 6
 """Facts of an example that are shown whole; of a longer one only what differs."""
@@ -46,11 +47,11 @@ def pages() -> dict[str, str]:
 
 def examples() -> dict[str, str]:
     """Code → a section with something the rule finds and something like it that it does not."""
-    from tests.unit import test_findings, test_rules, test_rules_more
+    from tests.unit import test_findings, test_rules, test_rules_cards, test_rules_more
 
     pairs: dict[str, tuple[Any, Any]] = {
         **test_findings.PAIRS, **test_rules.CONFIGS, **test_rules.REPOSITORIES,
-        **test_rules_more.CONFIGS, **test_rules_more.REPOSITORIES,
+        **test_rules_more.CONFIGS, **test_rules_more.REPOSITORIES, **test_rules_cards.CARDS,
     }  # fmt: skip
     return {code: _section(_told(bad), _told(good)) for code, (bad, good) in pairs.items()}
 
@@ -59,6 +60,8 @@ def _told(case: Any) -> dict[str, Any]:
     """What there is to see of a config or a repository."""
     if isinstance(case, Mapping):
         return {f"config.json: {key}": value for key, value in case.items()}
+    if isinstance(case, Card):
+        return _told_of_card(case)
     found = {"name": case.name, "parameters counted": case.parameters, "context": case.context}
     found |= {f"config.json: {key}": value for key, value in case.config.items()}
     facts = case.facts
@@ -68,6 +71,15 @@ def _told(case: Any) -> dict[str, Any]:
     if case.contents:
         found["stored tensors"] = [f"{piece.name} {piece.dtype}, {piece.role}" for piece in case.contents.pieces]
     found |= {name: content if content is not None else "(not JSON)" for name, content in case.beside.items()}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _told_of_card(case: Card) -> dict[str, Any]:
+    """Metadata, headings and config of a card."""
+    found: dict[str, Any] = {"name": case.name or None, "metadata": None if case.present else "(none)"}
+    found |= {f"README.md: {key}": value for key, value in case.data.items()}
+    found |= {f"config.json: {key}": value for key, value in case.config.items()}
+    found |= {"headings": list(case.headings) or None, "model-index": case.results, "error": case.error}
     return {key: value for key, value in found.items() if value is not None}
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from cardscope.assemble import SKIPPED, Options, assemble
 from cardscope.auditing.evidence import NOTHING, Beside
 from cardscope.auditing.rows import LONGEST, Row, cut, failed
+from cardscope.carding.lint import beside as card_beside
 from cardscope.checkpoint.look import Look
 from cardscope.errors import CardscopeError, NotModelled
 from cardscope.exact.answer import TOO_LONG
@@ -46,7 +47,7 @@ class Analyst:
             about = Repository(
                 name, raw.data, row.parameters, facts, row.active, row.context, contents, beside, raw.files
             )
-            return replace(row, findings=(*row.findings, *of_repository(about)))
+            return replace(row, findings=(*row.findings, *of_repository(about), *card_beside(raw)))
         except Exception as error:  # noqa: BLE001 - one model costs itself, never the audit
             return failed(name, error, raw)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from cardscope.carding import lint
 from cardscope.carding.find import claims
 from cardscope.carding.implications import implications
 from cardscope.carding.model import KINDS, Answer, Judged, Value
@@ -52,7 +53,7 @@ def analyse(text: str, raw: RawConfig | None, report: Report | None, where: str,
         claims=judged,
         unstated=tuple(_unstated(judged, known)),
         implications=implications(report, judged),
-        findings=(),
+        findings=lint.findings(text, raw),
         notes=notes,
     )
 

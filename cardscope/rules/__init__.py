@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cardscope.findings import Finding
-from cardscope.rules import companions, config, names, repository, saved, weights
+from cardscope.rules import cards, companions, config, names, repository, saved, weights
+from cardscope.rules.cards import Card
 from cardscope.rules.rule import Repository, Rule
 
-__all__ = ["RULES", "Repository", "Rule", "of_config", "of_repository"]
+__all__ = ["RULES", "Card", "Repository", "Rule", "of_card", "of_config", "of_repository"]
 
 OF_CONFIG = (*config.RULES, *saved.RULES)
 OF_REPOSITORY = (*weights.RULES, *repository.RULES, *companions.RULES, *names.RULES)
 RULES: Mapping[str, Rule] = {
-    rule.code: rule for rule in sorted((*OF_CONFIG, *OF_REPOSITORY), key=lambda rule: rule.code)
+    rule.code: rule for rule in sorted((*OF_CONFIG, *OF_REPOSITORY, *cards.RULES), key=lambda rule: rule.code)
 }
 """Code → rule, in order."""
 LONGEST = 300
@@ -33,3 +34,11 @@ def of_repository(about: Repository) -> Iterator[Finding]:
     for rule in OF_REPOSITORY:
         for key, message in rule.check(about):
             yield Finding(rule.code, rule.severity, message[:LONGEST], key)
+
+
+def of_card(about: Card) -> Iterator[Finding]:
+    """What the rules find in a card's metadata and sections; `where` is README.md and the key."""
+    for rule in cards.RULES:
+        for key, message in rule.check(about):
+            where = key if key == "README.md" else f"README.md:{key}"
+            yield Finding(rule.code, rule.severity, message[:LONGEST], where)

@@ -108,9 +108,10 @@ def test_sizes_that_are_meant_otherwise_are_no_finding(about):
 
 
 def test_every_rule_is_tried():
+    from tests.unit import test_rules_cards as cards
     from tests.unit import test_rules_more as more
 
-    assert {*CONFIGS, *REPOSITORIES, *more.CONFIGS, *more.REPOSITORIES} == set(RULES)
+    assert {*CONFIGS, *REPOSITORIES, *more.CONFIGS, *more.REPOSITORIES, *cards.CARDS} == set(RULES)
 
 
 def test_the_text_model_of_a_wrapper_is_looked_at():
