@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from cardscope.designing import Design, Designs
 
 _POSITIVE = click.FloatRange(min=0, min_open=True, max=1e30)
-_RUN = ("devices", "device_batch", "peak_flops", "mfu", "price", "chars_per_token")
+EPILOG = """\b
+  cardscope design --params 38M --split 1:1:1
+  cardscope design --params 125M --family llama --gqa 1,3 -o config.json
+"""
 
 
 def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,7 +69,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command("design")
+@click.command("design", epilog=EPILOG)
 @budget_options
 @shape_options
 @run_options
@@ -77,11 +80,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--flags", is_flag=True, help="Print nothing but nanochat's own commands for it.")
 @text_options
 def command(form: str, as_json: bool, output: str | None, pick: int, *, flags: bool, **options: Any) -> None:
-    r"""Small architectures that meet a budget, best first.
-
-    \b
-      cardscope design --params 38M --split 1:1:1
-      cardscope design --params 125M --family llama --gqa 1,3 -o config.json
+    """Small architectures that meet a budget, best first.
 
     -o writes the config.json of the best (or of --pick), which transformers builds.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -87,17 +88,19 @@ def _tied(ask: Ask, shape: Shape) -> int | None:
 
 
 def _run(ask: Ask, known: Figures, given: dict[str, Any]) -> Run:
-    """A run of whole micro-batches, of one device and one sequence where the model is too small for more."""
+    """A run of whole micro-batches: a small model has no tokens for many devices with many sequences each."""
     sequence = min(ask.context, SEQUENCE)
-    run = Run(ratio=ask.ratio, sequence=sequence, **given)
-    micro = run.devices * run.device_batch * sequence
-    batch = max(1, round(BATCH / micro)) * micro
-    if batch > ask.ratio * known.parameters:
-        return Run(
-            **{**given, "ratio": ask.ratio, "sequence": sequence, "devices": 1, "device_batch": 1},
-            batch_tokens=sequence,
-        )
-    return Run(**given, ratio=ask.ratio, sequence=sequence, batch_tokens=batch)
+    tokens = ask.ratio * known.parameters
+    asked = Run(ratio=ask.ratio, sequence=sequence, **given)
+    for devices, sequences in ((asked.devices, asked.device_batch), (asked.devices, 1), (1, 1)):
+        micro = devices * sequences * sequence
+        batch = max(1, round(BATCH / micro)) * micro
+        if batch <= tokens:
+            break
+        batch = micro
+        if batch <= tokens:
+            break
+    return replace(asked, devices=devices, device_batch=sequences, batch_tokens=batch)
 
 
 def _flags(ask: Ask, shape: Shape) -> Flags | None:
