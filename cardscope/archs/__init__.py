@@ -48,6 +48,7 @@ FAMILIES = (
     "wrappers_more",
     "wrappers_audio",
     "wrappers_late",
+    "omni",
     "gemma3n",
     "remote_wrappers",
     "step3",
