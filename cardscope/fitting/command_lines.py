@@ -24,8 +24,9 @@ def _vllm(target: Target, load: Load, need: Need) -> str:
     words = ["vllm", "serve", shlex.quote(target.id), "--max-model-len", str(s["max_model_len"])]
     words += ["--gpu-memory-utilization", str(s["gpu_memory_utilization"]), "--max-num-seqs", str(s["max_num_seqs"])]
     words += ["--max-num-batched-tokens", str(s["max_num_batched_tokens"])]
-    if len(need.each) > 1:
-        words += ["--tensor-parallel-size", str(len(need.each))]
+    for key, word in (("tensor_parallel_size", "tensor"), ("pipeline_parallel_size", "pipeline")):
+        if str(s[key]) != "1":
+            words += [f"--{word}-parallel-size", str(s[key])]
     if load.quant in VLLM_LOAD:
         words += ["--quantization", VLLM_LOAD[load.quant]]
     if load.kv_dtype:

@@ -10,13 +10,15 @@ from cardscope.errors import UsageError
 from cardscope.fitting.engines import Engine
 from cardscope.fitting.hardware import Devices, Gpu, table
 from cardscope.fitting.precisions import BEST_FIRST, BEST_GGUF
-from cardscope.fitting.target import Load, Target
+from cardscope.fitting.target import GIB, Load, Target
 from cardscope.fitting.verdict import headroom
 
 MOST_TOKENS: Final = 1 << 27
 MOST_BATCH: Final = 1 << 16
 COUNTS: Final = (1, 2, 4, 8)
 SMALLEST: Final = 3
+HOST: Final = "64GB"
+"""A host that is assumed where offloading is proposed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def alternatives(
         return
     if fits(engine, target, load):
         return
+    yield from _elsewhere(engine, target, load)
     best = best_precision(engine, target, load)
     if best:
         yield Alternative("precision", f"--quant {best}", precision=best)
@@ -85,6 +88,25 @@ def alternatives(
     if batch and batch < load.batch:
         yield Alternative("batch", f"--batch {batch}", batch=batch)
     yield from hardware(engine, target, load)
+
+
+def _elsewhere(engine: Engine, target: Target, load: Load) -> Iterator[Alternative]:
+    """Another device map, or a host that holds what the GPUs do not beside cache and work space."""
+    if engine.name != "transformers" or load.devices is None or load.tp > 1 or load.on_host:
+        return
+    if load.devices.count > 1:
+        other = replace(load, options={**load.options, "device_map": "sequential"})
+        if fits(engine, target, other):
+            yield Alternative("device_map", "--engine-option device_map=sequential")
+            return
+    # Down to a third of the smallest GPU; below, the host would do all the work.
+    for share in (0.8, 0.7, 0.6, 0.5, 0.4, 0.33):
+        cap = f"{share * load.devices.smallest.usable / GIB:.1f}GiB"
+        options = {"max_memory": cap, "cpu_memory": HOST}
+        if fits(engine, target, replace(load, options={**load.options, **options})):
+            text = " ".join(f"--engine-option {key}={value}" for key, value in options.items())
+            yield Alternative("offload", text)
+            return
 
 
 def best_precision(engine: Engine, target: Target, load: Load) -> str | None:

@@ -146,8 +146,10 @@ def test_what_does_not_fit_gets_alternatives_that_do():
 
 
 def test_cards_of_different_sizes_share_by_their_memory():
-    found = fit(facts.LLAMA3_8B, "4090 + 3060")
-    assert found.need.each[0] > found.need.each[1]
+    """llama.cpp deals whole layers out by memory; a sequential device map fills the first card first."""
+    for engine, options in (("llama.cpp", {}), ("transformers", {"device_map": "sequential"})):
+        found = fit(facts.LLAMA3_8B, "4090 + 3060", engine=engine, engine_options=options)
+        assert found.need.each[0] > found.need.each[1]
 
 
 def test_new_tokens_come_on_top_of_the_context():

@@ -6,6 +6,7 @@ is (vocabulary + 2·hidden) · n_ubatch in fp32 and the mask's 2 bytes · n_ubat
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Final
 
 from cardscope.errors import UsageError
@@ -34,11 +35,11 @@ def need(target: Target, load: Load) -> Need:
     cache = int(cache_bytes(target, load) * min(1.0, share))
     count = load.count
     compute = compute_bytes(target, load, cells) if layers else 0
-    parts, context = shares(load.devices, count), 0 if load.on_host else CONTEXT
+    context = 0 if load.on_host else CONTEXT
     host = resident + cache_bytes(target, load) - cache + output_bytes(target)
     if load.on_host:
         device, host = device + host, 0
-    each = tuple(int((device + cache) * part) + compute + context for part in parts)
+    each = tuple(size + compute + context for size in dealt(target, load, found, device, cache, layers))
     return Need(
         device,
         cache,
@@ -55,6 +56,25 @@ def need(target: Target, load: Load) -> Need:
         },
         notes=() if load.on_host else ("the token embeddings stay in the host's memory",),
     )
+
+
+def dealt(target: Target, load: Load, found: Sizes, device: int, cache: int, layers: int) -> tuple[int, ...]:
+    """Weights and cache of each device: whole layers by its share of the memory, the output on the last.
+
+    A layer goes to the first device whose cumulated share is above its place (llama_model_base::load_tensors).
+    """
+    parts = shares(load.devices, load.count)
+    if len(parts) == 1:
+        return (device + cache,)
+    head = (found.table if target.facts.tied_embeddings else found.head) if layers >= target.layers else 0
+    places = layers + 1 if head else max(1, layers)
+    counts = [0] * len(parts)
+    ends = list(accumulate(parts))
+    for index in range(layers):
+        counts[next((i for i, end in enumerate(ends) if end > index / places), len(parts) - 1)] += 1
+    block = (device - min(head, device) + cache) / max(1, layers)
+    last = len(parts) - 1
+    return tuple(int(block * count) + (min(head, device) if i == last else 0) for i, count in enumerate(counts))
 
 
 def offload(target: Target, load: Load, found: Sizes) -> tuple[int, int, int]:

@@ -7,16 +7,22 @@ tables that Qwen publishes (docs/accuracy.md).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
+from cardscope.fitting.device_map import modules
 from cardscope.fitting.engines.options import whole, word
+from cardscope.fitting.engines.placing import Placed, place, wanted
+from cardscope.fitting.hardware import Devices
 from cardscope.fitting.precisions import canonical, sizes
 from cardscope.fitting.target import GIB, Load, Need, Target, shares
 from cardscope.measures.kvcache import constant_bytes, live_elements
 from cardscope.units import dtype_bytes, dtype_name
 
 NAME: Final = "transformers"
-OPTIONS: Final = ("attn_implementation", "prefill_chunk_size", "logits_to_keep")
+OPTIONS: Final = (
+    "attn_implementation", "prefill_chunk_size", "logits_to_keep", "device_map", "max_memory", "cpu_memory", "disk",
+)  # fmt: skip
 CONTEXT: Final = GIB // 2
 """CUDA context with lazily loaded kernels: 0.47 GiB with torch 2.1 on an A100 (stas00/ml-engineering, performance)."""
 EAGER: Final = 12
@@ -25,6 +31,8 @@ EAGER: Final = 12
 
 def need(target: Target, load: Load) -> Need:
     """Bytes at the peak of one prefill and one generation."""
+    if load.devices is not None and wanted(load):
+        return _mapped(target, load, load.devices)
     count = load.count
     weights = sizes(target, load.quant).total + _second_head(target, load)
     prompt, end = cache_bytes(target, load, load.context), cache_bytes(target, load, load.tokens)
@@ -41,6 +49,50 @@ def need(target: Target, load: Load) -> Need:
         tuple(gpu.usable for gpu in load.devices.gpus) if load.devices else None,
         settings={"attn_implementation": word(load.options, "attn_implementation", "sdpa")},
     )
+
+
+def _mapped(target: Target, load: Load, devices: Devices) -> Need:
+    """The same where a device map deals the layers out; what fits nowhere counts against the last device."""
+    found = place(target, load, devices)
+    prompt, end = cache_bytes(target, load, load.context), cache_bytes(target, load, load.tokens)
+    moment = max(transient(target, load) - (end - prompt), 0)
+    context = 0 if load.on_host else CONTEXT
+    fetched = max((m.largest for m in modules(target, load.quant)), default=0) if found.away else 0
+    extra = [0] * devices.count
+    extra[0] += fetched
+    extra[-1] += found.homeless + _second_head(target, load)
+    used = [bool(size or more or share) for size, more, share in zip(found.weights, extra, found.layers, strict=True)]
+    each = tuple(
+        weights + more + int(end * share) + (moment + context if busy else 0)
+        for weights, more, share, busy in zip(found.weights, extra, found.layers, used, strict=True)
+    )
+    busy = sum(used)
+    weights = sum(found.weights) + sum(extra)
+    return Need(
+        weights,
+        sum(each) - weights - busy * (moment + context),
+        moment * busy,
+        context * busy,
+        each,
+        tuple(gpu.usable for gpu in devices.gpus),
+        host=found.host,
+        settings={
+            "attn_implementation": word(load.options, "attn_implementation", "sdpa"),
+            "device_map": word(load.options, "device_map", "auto"),
+            "layers": [round(share * target.layers) for share in found.layers],
+        },
+        notes=tuple(_said(found)),
+    )
+
+
+def _said(found: Placed) -> Iterator[str]:
+    if found.away:
+        where = " and ".join(
+            f"{size / GIB:.1f} GiB on the {name}" for name, size in (("host", found.host), ("disk", found.disk)) if size
+        )
+        yield f"{where}: fetched over the bus for every forward, which decides the speed"
+    if found.homeless:
+        yield f"{found.homeless / GIB:.1f} GiB of weights find no place; cpu_memory=64GB lets the host hold some"
 
 
 def cache_bytes(target: Target, load: Load, tokens: int) -> int:

@@ -15,7 +15,10 @@ from cardscope.fitting.target import GIB, Load, Need, Target
 from cardscope.units import dtype_bytes, dtype_name
 
 NAME: Final = "vllm"
-OPTIONS: Final = ("gpu_memory_utilization", "max_num_seqs", "max_num_batched_tokens", "max_model_len", "block_size")
+OPTIONS: Final = (
+    "gpu_memory_utilization", "max_num_seqs", "max_num_batched_tokens", "max_model_len", "block_size",
+    "pipeline_parallel_size",
+)  # fmt: skip
 UTILIZATION: Final = 0.92
 BLOCK: Final = 16
 SAMPLER: Final = 38.5
@@ -48,19 +51,60 @@ class Kind(NamedTuple):
 
 def need(target: Target, load: Load) -> Need:
     """Bytes for the batch's sequences at full length, against the budget of each GPU."""
-    tp = max(load.tp, load.count)
+    pp, tp = ranks(target, load)
     found = settings(load)
-    weights, cache = rank_weights(target, load, tp), rank_cache(target, load, found, tp)
-    peak, other = activation_peak(target, found, tp), NON_TORCH if tp == 1 else NON_TORCH_PARALLEL
+    stages = stage_layers(target.layers, pp)
+    weights = [stage_weights(target, load, tp, stages, index) for index in range(pp)]
+    whole_cache = rank_cache(target, load, found, tp)
+    cache = [whole_cache * count // target.layers for count in stages]
+    peak = activation_peak(target, found, tp)
+    other = NON_TORCH if tp * pp == 1 else NON_TORCH_PARALLEL
     limits, tokens = None, None
     if load.devices is not None:
         budget = int(found.gpu_memory_utilization * load.devices.smallest.usable)
-        limits = (budget,) * tp
-        tokens = pool_tokens(target, load, found, budget - weights - peak - other, tp)
-    each = (weights + cache + peak + other,) * tp
+        limits = (budget,) * (tp * pp)
+        # The rank with the least room for its layers decides how many blocks all have.
+        left = [int((budget - w - peak - other) * target.layers / n) for w, n in zip(weights, stages, strict=True) if n]
+        tokens = pool_tokens(target, load, found, min(left, default=0), tp)
+    each = tuple(w + c + peak + other for w, c in zip(weights, cache, strict=True) for _ in range(tp))
     notes = ("CUDA graphs and the CUDA context live in the memory outside the budget",)
-    totals = (weights * tp, cache * tp, peak * tp, other * tp)
-    return Need(*totals, each, limits, tokens, settings=found._asdict(), notes=notes)
+    totals = (sum(weights) * tp, sum(cache) * tp, peak * tp * pp, other * tp * pp)
+    values = {**found._asdict(), "tensor_parallel_size": tp, "pipeline_parallel_size": pp}
+    return Need(*totals, each, limits, tokens, settings=values, notes=notes)
+
+
+def ranks(target: Target, load: Load) -> tuple[int, int]:
+    """(pipeline stages, ranks that split each). Raises UsageError where the GPUs are no multiple of the stages."""
+    count = max(load.tp, load.count)
+    pp = max(1, whole(load.options, "pipeline_parallel_size", 1))
+    if count % pp or pp > target.layers:
+        raise UsageError(
+            f"{count:,} GPUs do not make {pp:,} pipeline stages of {target.layers:,} layers",
+            hint="pipeline_parallel_size divides the number of GPUs",
+        )
+    return pp, count // pp
+
+
+def stage_layers(layers: int, stages: int) -> tuple[int, ...]:
+    """Layers of each pipeline stage: what is left over goes to the stages before the last (vllm get_pp_indices)."""
+    counts = [layers // stages] * stages
+    left = layers % stages
+    for index in range(2, left + 2):
+        counts[-index] += 1
+    return tuple(counts)
+
+
+def stage_weights(target: Target, load: Load, tp: int, stages: tuple[int, ...], index: int) -> int:
+    """Weights of one rank of a stage: its layers; the first has the table, the last the head (or a tied table)."""
+    if len(stages) == 1:
+        return rank_weights(target, load, tp)
+    found = sizes(target, load.quant)
+    layers = -(-found.split // tp) + found.whole
+    total = layers * stages[index] // target.layers + rotary_bytes(target)
+    ends = found.table if index == 0 else 0
+    if index == len(stages) - 1:
+        ends += found.table if target.facts.tied_embeddings else found.head
+    return total + -(-int(ends * _padding(target)) // tp)
 
 
 def settings(load: Load) -> Settings:
@@ -85,12 +129,22 @@ def settings(load: Load) -> Settings:
 def rank_weights(target: Target, load: Load, tp: int) -> int:
     """Weights of one rank, and the table of rotary positions that each model keeps once."""
     found = sizes(target, load.quant)
+    vocabulary = int((found.table + found.head) * _padding(target))
+    return -(-(vocabulary + found.split) // tp) + found.whole + rotary_bytes(target)
+
+
+def _padding(target: Target) -> float:
+    """How much larger the vocabulary is after padding."""
+    rows = target.facts.vocab_size or 0
+    return -(-rows // PADDING) * PADDING / rows if rows else 1.0
+
+
+def rotary_bytes(target: Target) -> int:
+    """Cosines and sines of every position, once for each model."""
+    if not _rotates(target):
+        return 0
     facts = target.facts
-    rows = facts.vocab_size or 0
-    padded = -(-rows // PADDING) * PADDING / rows if rows else 1.0
-    vocabulary = int((found.table + found.head) * padded)
-    rotary = (facts.max_positions or 0) * (facts.rope_head_dim or facts.head_dim or 0) * target.plain_bytes
-    return -(-(vocabulary + found.split) // tp) + found.whole + (rotary if _rotates(target) else 0)
+    return (facts.max_positions or 0) * (facts.rope_head_dim or facts.head_dim or 0) * target.plain_bytes
 
 
 def _rotates(target: Target) -> bool:
