@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Literal, NamedTuple, Self
 
@@ -92,10 +93,11 @@ class Asker:
         """Each file that is there, parsed; None for one that is broken. One the Hub does not give is left out."""
         from cardscope.source import beside
 
+        token, patience = self.fetch.token, self.fetch.patience
         found: dict[str, Mapping[str, Any] | None] = {}
         for name in (GENERATION, TOKENIZER):
             try:
-                content = self.fetch.insist(lambda name=name: beside.read(raw, name, self.fetch.token))  # type: ignore[misc]
+                content = self.fetch.insist(partial(beside.read, raw, name, token, patience), each=True)
             except (NetworkError, RateLimited):
                 continue
             except CardscopeError:

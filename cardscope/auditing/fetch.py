@@ -97,9 +97,11 @@ class Fetcher:
         def ask() -> RawConfig:
             from cardscope.source import hub
 
-            return hub.load(named.target, named.revision, token=self.token, refresh=self.refresh, patience=_patience())
+            return hub.load(
+                named.target, named.revision, token=self.token, refresh=self.refresh, patience=self.patience
+            )
 
-        found = self.insist(ask)
+        found = self.insist(ask, each=True)
         return resolve_edits(found, named.edits)
 
     def online(self, word: str) -> bool:
@@ -108,10 +110,19 @@ class Fetcher:
             return False
         return parse(word).kind == "hub"
 
-    def insist(self, ask: Callable[[], T]) -> T:
-        """The answer, tried again after a 429 and after failures that may pass."""
+    @property
+    def patience(self) -> Patience:
+        """How long a request may take, each after its turn at the gate."""
+        return _patience()._replace(turn=self.gate.enter)
+
+    def insist(self, ask: Callable[[], T], *, each: bool = False) -> T:
+        """The answer, tried again after a 429 and after failures that may pass.
+
+        The gate is passed before each try, or, with `each`, by every request that `ask` makes.
+        """
         for attempt in range(1, self.tries + 1):
-            self.gate.enter()
+            if not each:
+                self.gate.enter()
             try:
                 return ask()
             except RateLimited as error:

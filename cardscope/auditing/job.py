@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
-from cardscope.auditing import engine, hub_query, inputs, outputs
+from cardscope.auditing import engine, hub_query, inputs, merge, outputs
 from cardscope.auditing.evidence import Asker
 from cardscope.auditing.fetch import Fetcher, Gate
 from cardscope.auditing.inputs import Columns, Item
@@ -24,6 +25,9 @@ from cardscope.errors import CardscopeError, UsageError
 if TYPE_CHECKING:
     from cardscope.auditing.cluster.drive import Cluster
     from cardscope.auditing.cluster.work import Plan
+
+TURN: Final = 0.001
+"""Seconds one thread computes while others wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Wanted:
     jobs: int = 16
     ordered: bool = True
     resume: bool = False
+    retry: bool = False
+    """Whether models whose row is an error are asked again; implies `resume`."""
     output: str | None = None
     form: str = "auto"
     choice: Choice = field(default_factory=Choice)
@@ -49,15 +55,27 @@ def perform(wanted: Wanted, ask: Asker) -> int:
     """Audits and writes; the exit code. Raises UsageError, NotFound, OSError where the input cannot be read."""
     if not (wanted.ids or wanted.files or wanted.query):
         raise UsageError("no models are named", hint="give ids, --from FILE, - for standard input, or --author NAME")
-    if wanted.resume and wanted.output is None:
-        raise UsageError("--resume goes on with a result file", hint="name it with -o, as in the run before")
+    if (wanted.resume or wanted.retry) and wanted.output is None:
+        name = "--retry-errors" if wanted.retry else "--resume"
+        raise UsageError(f"{name} goes on with a result file", hint="name it with -o, as in the run before")
     if wanted.cluster is None and wanted.output is not None and Path(wanted.output).is_dir():
         raise UsageError(f"{wanted.output} is a folder", hint="-o names a file, or a folder with --engine ray")
     if wanted.cluster is not None:
         with Interrupt(ask.fetch.gate):
             return _on_cluster(wanted, ask, *wanted.cluster)
-    with Interrupt(ask.fetch.gate), ask:
+    with Interrupt(ask.fetch.gate), ask, _quick_turns():
         return _into_file(wanted, ask, wanted.output) if wanted.output else _onto_stream(wanted, ask)
+
+
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    """Threads that wait for the Hub take turns with the one that counts every millisecond, not every fifth."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def items(wanted: Wanted, fetch: Fetcher) -> Iterator[Item]:
@@ -106,7 +124,10 @@ def _into_file(wanted: Wanted, ask: Asker, output: str) -> int:
     form = outputs.form_of(output, wanted.form)
     outputs.check(form)
     tally = Tally(wanted.choice)
-    with Journal(Path(f"{output}.journal"), resume=wanted.resume) as journal:
+    resume = wanted.resume or wanted.retry
+    with Journal(Path(f"{output}.journal"), resume=resume, retry=wanted.retry) as journal:
+        if wanted.retry and Path(output).exists():
+            journal.seed(merge.read(output))
         with Progress(sys.stderr, None, quiet=False) as progress:
             for index, row in engine.run(journal.pending(items(wanted, ask.fetch)), ask, wanted.jobs):
                 journal.add(index, row)
@@ -127,12 +148,25 @@ def _on_cluster(wanted: Wanted, ask: Asker, cluster: Cluster, plan: Plan) -> int
         raise UsageError("--engine ray writes a folder of Parquet files", hint="-o FOLDER names it")
     plan = replace(plan, choice=wanted.choice, jobs=wanted.jobs)
     gate = ask.fetch.gate
-    names = drive.perform(items(wanted, ask.fetch), plan, cluster, wanted.output, gate, resume=wanted.resume)
+    names = drive.perform(items(wanted, ask.fetch), plan, cluster, wanted.output, gate,
+                          resume=wanted.resume, retry=wanted.retry)  # fmt: skip
     tally, folder = Tally(wanted.choice), Folder(wanted.output)
     for name in sorted(set(names) & folder.done()):
         for row in folder.rows(name):
             tally.add(from_dict(row))
     return _end(tally, ask.fetch, wanted.output, sys.stderr)
+
+
+def merged(paths: Sequence[str], output: str, form: str, choice: Choice) -> int:
+    """Writes the rows of several results into one; the exit code. Raises UsageError, OSError."""
+    form = outputs.form_of(output, form)
+    outputs.check(form)
+    if not paths:
+        raise UsageError("no results are named", hint="cardscope audit --merge 1.jsonl 2.jsonl -o all.jsonl")
+    tally = Tally(choice)
+    outputs.save(_counted(merge.rows(paths), tally), output, form)
+    sys.stderr.writelines(sentence + "\n" for sentence in tally.sentences())
+    return tally.code
 
 
 def _counted(rows: Iterable[Row], tally: Tally) -> Iterator[dict[str, Any]]:

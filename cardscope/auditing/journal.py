@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -23,9 +23,12 @@ MISSING: Final = -1
 class Journal:
     """An append-only file of rows, and where in it each item's row begins."""
 
-    def __init__(self, path: Path, *, resume: bool) -> None:
+    def __init__(self, path: Path, *, resume: bool, retry: bool = False) -> None:
+        """Open it; with `resume` its rows are taken over, with `retry` only those that are no errors."""
         self.path = path
+        self._retry = retry
         self._done: dict[int, int] = {}
+        self._again: set[int] = set()
         self._places = array("q")
         self.kept = 0
         """Rows of the input that an earlier run had done."""
@@ -50,10 +53,12 @@ class Journal:
         self._stream.seek(0)
         end = 0
         for line in self._stream:
-            name = _id(line)
-            if name is None:
+            found = _row(line)
+            if found is None:
                 break
-            self._done[hash(name)] = end
+            key = hash(found["id"])
+            self._done[key] = end  # of two rows of one id, the later holds
+            (self._again.add if self._retry and found.get("error") else self._again.discard)(key)
             end += len(line)
         self._stream.truncate(end)
         self._stream.seek(end)
@@ -61,9 +66,10 @@ class Journal:
     def pending(self, items: Iterable[Item]) -> Iterator[tuple[int, Item]]:
         """The items that have no row yet, numbered among all."""
         for index, item in enumerate(items):
-            place = self._done.get(hash(item.id), MISSING)
+            key = hash(item.id)
+            place = self._done.get(key, MISSING)
             self._places.append(place)
-            if place == MISSING:
+            if place == MISSING or key in self._again:
                 yield index, item
             else:
                 self.kept += 1
@@ -88,6 +94,15 @@ class Journal:
         """Items that have a row."""
         return sum(1 for place in self._places if place != MISSING)
 
+    def seed(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take over the rows of a finished result into an empty journal, so that its errors are tried again."""
+        if self._done:
+            return
+        for row in rows:
+            self._stream.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+        self._stream.flush()
+        self._recover()
+
     def finish(self) -> None:
         """Remove the journal: its rows are in the result."""
         self._stream.close()
@@ -100,11 +115,12 @@ def encode(row: Row) -> bytes:
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def _id(line: bytes) -> str | None:
+def _row(line: bytes) -> dict[str, Any] | None:
+    """The row of a line; None where the line is not whole."""
     if not line.endswith(b"\n"):
         return None
     try:
-        name = json.loads(line)["id"]
-    except (ValueError, KeyError, TypeError):
+        found = json.loads(line)
+    except ValueError:
         return None
-    return name if isinstance(name, str) else None
+    return found if isinstance(found, dict) and isinstance(found.get("id"), str) else None

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cardscope.auditing.cluster.work import Plan
     from cardscope.auditing.evidence import Asker
     from cardscope.auditing.job import Wanted
+    from cardscope.auditing.summary import Choice
 
 SORTS = ("created_at", "downloads", "last_modified", "likes", "trending_score")
 FORMATS = ("auto", "human", "jsonl", "csv", "markdown", "html", "parquet")
@@ -52,6 +53,8 @@ def _shard(_context: click.Context, _option: click.Parameter, text: str) -> tupl
 @click.option("--ray-batch", type=click.IntRange(1, 100_000), default=1000, help="Models a Parquet file.")
 @click.option("--rate", type=click.FloatRange(0.01), help="Requests a second at most, of all workers together.")
 @click.option("--resume", is_flag=True, help="Go on where an earlier run of the same command stopped.")
+@click.option("--retry-errors", is_flag=True, help="Go on, and ask again for models whose row is an error.")
+@click.option("--merge", is_flag=True, help="Merge results: the words are files, the shards in order.")
 @click.option("--select", multiple=True, metavar="CODE", help="Only these findings: CS101, or CS1 for all such.")
 @click.option("--ignore", multiple=True, metavar="CODE", help="Not these findings.")
 @click.option("--fail-on", multiple=True, metavar="LEVEL", help="Exit 1 on info, warning, error or a code.")
@@ -63,8 +66,12 @@ def _shard(_context: click.Context, _option: click.Parameter, text: str) -> tupl
 @click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
 def command(ids: tuple[str, ...], *, form: str, as_json: bool, **options: Any) -> int:
     """Many models: one row each, findings, resumable."""
-    from cardscope.auditing.job import perform
+    from cardscope.auditing.job import merged, perform
 
+    if options["merge"]:
+        if options["output"] is None:
+            raise click.UsageError("--merge writes a file: -o names it")
+        return merged(ids, options["output"], "jsonl" if as_json else form, _choice(options))
     wanted = _wanted(ids, "jsonl" if as_json else form, options)
     return perform(wanted, _asker(options))
 
@@ -73,7 +80,6 @@ def _wanted(ids: tuple[str, ...], form: str, options: Mapping[str, Any]) -> Want
     from cardscope.auditing.hub_query import Query
     from cardscope.auditing.inputs import Columns
     from cardscope.auditing.job import Wanted
-    from cardscope.auditing.summary import choice
 
     return Wanted(
         ids=ids,
@@ -85,11 +91,18 @@ def _wanted(ids: tuple[str, ...], form: str, options: Mapping[str, Any]) -> Want
         jobs=options["jobs"],
         ordered=not options["unordered"],
         resume=options["resume"],
+        retry=options["retry_errors"],
         output=options["output"],
         form=form,
-        choice=choice(options["select"], options["ignore"], options["fail_on"]),
+        choice=_choice(options),
         cluster=_cluster(options) if options["engine"] == "ray" else None,
     )
+
+
+def _choice(options: Mapping[str, Any]) -> Choice:
+    from cardscope.auditing.summary import choice
+
+    return choice(options["select"], options["ignore"], options["fail_on"])
 
 
 def _asker(options: Mapping[str, Any]) -> Asker:

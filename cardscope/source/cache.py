@@ -95,25 +95,45 @@ def store(name: str, revision: str | None, commit: str, body: bytes, file: str =
     """
     if not COMMIT.fullmatch(commit):
         return
-    folder = repo_folder(name)
+    folder = str(repo_folder(name))
     try:
-        _write(folder / "snapshots" / commit / file, body)
-        reference = folder.joinpath("refs", *(revision or "main").split("/"))
-        old = commit_of(folder, revision or "main")
-        if revision != commit and old != commit and (old is None or _holds_only(folder / "snapshots" / old, file)):
-            _write(reference, commit.encode())
+        _write(f"{folder}/snapshots/{commit}", file, body)
+        branch = revision or "main"
+        old = commit_of(Path(folder), branch)
+        if revision == commit or old == commit:
+            return
+        if old is None or _holds_only(Path(folder, "snapshots", old), file):
+            place, _, last = f"{folder}/refs/{branch}".rpartition("/")
+            _write(place, last, commit.encode())
     except OSError:
         return
 
 
-def _write(path: Path, body: bytes) -> None:
+def _write(folder: str, file: str, body: bytes) -> None:
     """Write by renaming, so that no reader sees half a file; the same bytes are not written again."""
-    if path.is_file() and path.stat().st_size == len(body) and path.read_bytes() == body:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    new.write_bytes(body)
-    new.replace(path)
+    path, new = f"{folder}/{file}", f"{folder}/.{file}.{os.getpid()}.{threading.get_ident()}"
+    # Plain strings and one try: of a thousand models' files most are new, and so are their folders.
+    try:
+        stream = open(new, "wb")  # noqa: SIM115, PTH123 - closed below, whichever way it was opened
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        stream = open(new, "wb")  # noqa: SIM115, PTH123
+    else:
+        if _same(path, body):
+            stream.close()
+            os.unlink(new)  # noqa: PTH108
+            return
+    with stream:
+        stream.write(body)
+    os.replace(new, path)  # noqa: PTH105
+
+
+def _same(path: str, body: bytes) -> bool:
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123
+            return stream.read(len(body) + 1) == body
+    except OSError:
+        return False
 
 
 def _holds_only(folder: Path, file: str) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 
 from cardscope.errors import CardscopeError, NetworkError, UsageError
 from cardscope.model import HubFacts, RawConfig
-from cardscope.source import cache, hubfacts, strictjson, transfer
+from cardscope.source import again, cache, hubfacts, strictjson, transfer
 from cardscope.source.transfer import Answer, Part, Patience
 
 MAX_INFO = 30_000_000
@@ -47,8 +47,11 @@ class Client:
         """The endpoint as an error names it."""
         return self.endpoint.partition("://")[2]
 
-    def get(self, path: str, cap: int, what: str, part: tuple[int, int] | None = None) -> Answer:
-        """GET a path of the endpoint, or only some bytes of it; see `transfer.get` for what it raises."""
+    def get(self, path: str, cap: int, what: str, part: tuple[int, int] | None = None, **ask: str) -> Answer:
+        """GET a path of the endpoint, or only some bytes of it; see `transfer.get` for what it raises.
+
+        `ask` are headers of this request alone, with `_` for `-`.
+        """
         return transfer.get(
             self.session,
             self.endpoint + path,
@@ -58,6 +61,7 @@ class Client:
             patience=self.patience,
             begun=self.begun,
             part=part,
+            ask={name.replace("_", "-"): value for name, value in ask.items()},
         )
 
     def get_each(self, parts: Sequence[Part], lanes: int) -> list[Answer]:
@@ -105,7 +109,7 @@ def _without_config(client: Client, name: str, revision: str | None, facts: HubF
         return found if found is not None else huberrors.no_config(name, facts)
     from cardscope.checkpoint import gguf_config, gguf_remote
 
-    patient = replace(client, patience=Patience(client.patience.first, max(60.0, client.patience.total)))
+    patient = replace(client, patience=client.patience._replace(total=max(60.0, client.patience.total)))
     tables = gguf_remote.tables(patient, name, facts.commit or revision, chosen.files)
     return RawConfig(
         data=gguf_config.config(next(iter(tables.values()))),
@@ -178,9 +182,11 @@ def _stored_token(wait: Patience) -> str | None:
 
 
 def ask(client: Client, name: str, revision: str | None) -> HubFacts:
-    """What the Hub says of a repository: one request, no file opened."""
+    """What the Hub says of a repository: one request, no file opened; of many, only whether it still holds."""
     at = f"/revision/{quoted(revision)}" if revision else ""
-    answer = client.get(f"/api/models/{name}{at}?blobs=true", MAX_INFO, f"the answer about {name}")
+    path, what = f"/api/models/{name}{at}?blobs=true", f"the answer about {name}"
+    fetch = again.get if client.patience.turn is not None else Client.get
+    answer = fetch(client, path, MAX_INFO, what)
     if answer.status != 200:
         from cardscope.source import huberrors
 

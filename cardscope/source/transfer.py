@@ -12,19 +12,26 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeVar
 
 from cardscope.errors import NetworkError, UsageError
 from cardscope.source import strictjson
 
 T = TypeVar("T")
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Patience(NamedTuple):
-    """Seconds until the first byte of an answer, and until the last."""
+    """Seconds until the first byte of an answer, and until the last.
+
+    With `turn`, a caller that makes many requests waits for its turn in it before each, and each is made in the
+    caller's own thread with the whole patience: one that hangs inside the system then holds that thread alone.
+    """
 
     first: float = 2.5
     total: float = 10.0
+    turn: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,7 @@ class _Box:
     done: threading.Event = field(default_factory=threading.Event)
     abandoned: bool = False
     size: int = 0
+    deadline: float = float("inf")
     answer: Answer | None = None
     error: BaseException | None = None
 
@@ -55,6 +63,10 @@ class Part(NamedTuple):
     start: int
     stop: int
     what: str
+
+
+class _TooSlowError(Exception):
+    """The body was still coming when its time was up."""
 
 
 class _OverCapError(Exception):
@@ -71,17 +83,24 @@ def get(
     patience: Patience,
     begun: float,
     part: tuple[int, int] | None = None,
+    ask: Mapping[str, str] = _NOTHING,
 ) -> Answer:
     """Fetch `url`; `what` names it in errors, and `begun` is when (time.monotonic) the conversation began.
 
     Both waits of `patience` count from `begun`, because the seconds that imports took are the user's as well;
     a later request of a conversation has at least half of `patience.first`. With `part`, only the bytes from its
-    first to before its second are asked for, and no more is read of a server that sends all. Raises
-    NetworkError when no answer comes, comes too slowly, or is cut off; TooLarge past `cap` bytes.
+    first to before its second are asked for, and no more is read of a server that sends all. `ask` are headers of
+    this request alone. Raises when no answer comes, comes too slowly, or is cut off; TooLarge past `cap` bytes.
     """
     box = _Box()
     wanted = {"Accept-Encoding": "gzip"} if part is None else _range(*part)
-    arguments = (session, url, {**headers, **wanted}, cap, patience.total, box, part)
+    if patience.turn is not None:
+        patience.turn()
+        begun = time.monotonic()
+        box.deadline = begun + patience.total
+        _work(session, url, {**headers, **wanted, **ask}, cap, patience.first, box, part)
+        return _wait_for_all(box, _host(url), what, cap, patience, begun)
+    arguments = (session, url, {**headers, **wanted, **ask}, cap, patience.total, box, part)
     spent = time.monotonic() - begun
     threading.Thread(target=_work, args=arguments, daemon=True).start()
     _wait_for_first(box, _host(url), patience, spent)
@@ -149,7 +168,8 @@ def _wait_for_first(box: _Box, host: str, patience: Patience, spent: float) -> N
 
 def _wait_for_all(box: _Box, host: str, what: str, cap: int, patience: Patience, begun: float) -> Answer:
     """Until an answer is whole. Raises NetworkError or TooLarge, as `get` says."""
-    if not box.done.wait(max(0.0, begun + patience.total - time.monotonic())):
+    slow = not box.done.wait(max(0.0, begun + patience.total - time.monotonic()))
+    if slow or isinstance(box.error, _TooSlowError):
         box.abandoned = True
         raise NetworkError(
             f"{host} is too slow: {box.size:,} bytes of {what} in {patience.total:g} s", hint="try again later"
@@ -245,6 +265,7 @@ def _part(response: Any, headers: Mapping[str, str], part: tuple[int, int], box:
         box.size = len(body)
         if box.abandoned or len(body) >= stop:
             break
+        _check_time(box)
     return body[start:stop]
 
 
@@ -261,6 +282,7 @@ def _chunks(response: Any, headers: Mapping[str, str], cap: int, box: _Box) -> I
     for raw in response.iter_raw():
         if box.abandoned:
             return
+        _check_time(box)
         chunk = raw if inflate is None else inflate.decompress(raw, cap + 1 - box.size)
         box.size += len(chunk)
         if box.size > cap:
@@ -268,6 +290,11 @@ def _chunks(response: Any, headers: Mapping[str, str], cap: int, box: _Box) -> I
         yield chunk
     if inflate is not None and not inflate.eof:
         raise EOFError
+
+
+def _check_time(box: _Box) -> None:
+    if time.monotonic() > box.deadline:
+        raise _TooSlowError
 
 
 def _explain(error: BaseException | None, host: str, what: str) -> Exception:

@@ -56,9 +56,11 @@ def server():
 
 
 @pytest.fixture
-def hub(server, hf_cache, monkeypatch):
-    """The server as huggingface_hub's endpoint, with an empty cache and no requests yet."""
+def hub(server, hf_cache, monkeypatch, tmp_path):
+    """The server as huggingface_hub's endpoint, with empty caches and no requests yet."""
     from huggingface_hub import constants
+
+    monkeypatch.setenv("CARDSCOPE_CACHE", str(tmp_path / "cardscope"))
 
     monkeypatch.setattr(constants, "ENDPOINT", server.url)
     template = f"{server.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"

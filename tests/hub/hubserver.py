@@ -24,11 +24,11 @@ from typing import Literal, NamedTuple, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 Fault = Literal[
-    "429", "429-ratelimit", "500", "503", "slow", "truncated", "html", "huge", "lying-huge", "blackhole", "reset",
-    "bomb", "gzip", "redirect", "loop", "garbage", "list",
+    "429", "429-once", "429-ratelimit", "500", "503", "slow", "truncated", "html", "huge", "lying-huge", "blackhole",
+    "reset", "bomb", "gzip", "redirect", "loop", "garbage", "list",
 ]  # fmt: skip
 TOKEN = "hf_goodtokengoodtokengoodtoken"
-STATUS = {"429": 429, "429-ratelimit": 429, "500": 500, "503": 503}
+STATUS = {"429": 429, "429-once": 429, "429-ratelimit": 429, "500": 500, "503": 503}
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Repo:
     sizes: bool = True
     metadata: bool = True
     """Whether the endpoint that lists all shards' headers answers; mirrors lack it."""
+    retry_after: str = "7"
+    """Seconds that a 429 asks to wait."""
     grown: dict[str, int] = field(default_factory=dict)
     """Files that go on beyond their stored bytes, with zeros: name → whole length."""
     at: dict[str, Repo] = field(default_factory=dict)
@@ -84,6 +86,8 @@ class HubServer:
         self.sent = 0
         """Bytes of bodies sent."""
         self.requests: list[Request] = []
+        self.refused: set[str] = set()
+        """Paths that were answered with an error at least once."""
         self.stopping = threading.Event()
         self.both = threading.Barrier(2)
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -203,7 +207,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         repo = repo.at.get(revision, repo)
         body = json.dumps(_facts(name, repo, blobs="blobs=true" in self.path.lower())).encode()
-        self._deliver(repo.info_fault, repo, body, {"Content-Type": "application/json; charset=utf-8"})
+        tag = f'W/"{etag(body)}"'
+        if repo.info_fault is None and self.headers.get("If-None-Match") == tag:
+            self._head(304, {"ETag": tag})
+            return
+        self._deliver(repo.info_fault, repo, body, {"Content-Type": "application/json; charset=utf-8", "ETag": tag})
 
     def _list(self) -> None:
         """The repositories of `author`, at most `limit`."""
@@ -309,9 +317,16 @@ class _Handler(BaseHTTPRequestHandler):
     # -- answers, good and bad --------------------------------------------------------------------------------
 
     def _deliver(self, fault: Fault | None, repo: Repo, body: bytes, headers: dict[str, str]) -> None:
+        if fault == "429-once" and self.path in self.hub.refused:
+            fault = None
         if fault in STATUS:
+            self.hub.refused.add(self.path)
             extra = (
-                {"Retry-After": "7"} if fault == "429" else {"RateLimit": '"api";r=0;t=55'} if "429" in fault else {}
+                {"Retry-After": repo.retry_after}
+                if fault in ("429", "429-once")
+                else {"RateLimit": '"api";r=0;t=55'}
+                if "429" in fault
+                else {}
             )
             self._refuse(STATUS[fault], "", "busy", extra)
         elif fault in ("gzip", "bomb"):

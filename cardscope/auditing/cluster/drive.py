@@ -21,6 +21,7 @@ from cardscope.errors import UsageError
 
 AGAIN: Final = 2
 """Times a batch is done again after its worker or its machine was lost, before it is cut in two."""
+PASSING: Final = {"network", "rate_limited", "timeout", "internal"}
 KEPT: Final = (
     "HF_",
     "HUGGING_FACE",
@@ -55,27 +56,36 @@ def library() -> Any:
     return ray
 
 
-def perform(items: Iterable[Item], plan: Plan, cluster: Cluster, place: str, gate: Gate, *, resume: bool) -> list[str]:
+def perform(
+    items: Iterable[Item], plan: Plan, cluster: Cluster, place: str, gate: Gate, *, resume: bool, retry: bool = False
+) -> list[str]:
     """Audits into a folder of Parquet files; the names of those that hold the rows, in the input's order.
 
-    Files that an earlier run finished are kept where `resume` says so. When the gate is stopped, the batches under way
+    Files that an earlier run finished are kept where `resume` says so; with `retry` those that hold an error which may
+    pass are written anew. When the gate is stopped, the batches under way
     are the last. Raises UsageError where Ray is missing, the folder holds another audit, or no cluster answers.
     """
     ray = library()
     folder = Folder(place)
     done = folder.done()
-    if done and not resume:
+    if done and not (resume or retry):
         raise UsageError(f"{place} holds {len(done):,} shards already", hint="--resume goes on with them")
     _start(ray, cluster)
     try:
         limiter = ray.remote(num_cpus=0, max_restarts=-1)(_limiter()).remote(cluster.rate)
         driver = _Driver(ray, plan, place, limiter, folder)
-        names = driver.all(_batches(items, cluster.batch, plan), done, gate)
+        kept = {name for name in done if not (retry and _may_pass(folder, name))}
+        names = driver.all(_batches(items, cluster.batch, plan), kept, gate)
     finally:
         ray.shutdown()
     if not gate.stopped:
         folder.remove(done - set(names))
     return names
+
+
+def _may_pass(folder: Folder, name: str) -> bool:
+    """Whether a file holds an error that another try may not meet."""
+    return any(row["error"] and row["error"]["kind"] in PASSING for row in folder.rows(name))
 
 
 def _limiter() -> Any:

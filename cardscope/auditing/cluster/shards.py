@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
+from cardscope.auditing.cluster.names import PART
 from cardscope.auditing.parquet import arrow, read_open, table
 from cardscope.errors import UsageError
-
-NAME: Final = re.compile(r"part-\d{6}-[0-9a-f]{16}\.parquet")
 
 
 class Folder:
@@ -39,7 +37,7 @@ class Folder:
     def done(self) -> set[str]:
         """Names of the files that are whole."""
         found = self._system.get_file_info(self._chosen)
-        return {info.base_name for info in found if NAME.fullmatch(info.base_name) and info.size}
+        return {info.base_name for info in found if PART.fullmatch(info.base_name) and info.size}
 
     def write(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """One file: beside its place first, then renamed; an object store shows nothing before all is there."""
