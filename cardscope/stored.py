@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from cardscope.checkpoint.contents import Contents
+from cardscope.checkpoint.filelist import FileList
 from cardscope.checkpoint.gguf_files import Quant, label, mix
 from cardscope.checkpoint.inventory import inventory as stored_inventory
 from cardscope.checkpoint.look import Look
@@ -41,7 +42,7 @@ def view(raw: RawConfig, look: Look | None, declared: Inventory | None) -> Store
     """The stored witness; `declared` is the analytic inventory of the whole model, where there is one."""
     told = raw.hub.safetensors_total if raw.hub else None
     if look is None or look.contents is None:
-        return _without(raw, look)
+        return _without(raw, look, declared)
     contents = look.contents
     verdict = judge(contents, declared, told, raw.where)
     if verdict.checkpoint.stored_numbers is None:
@@ -54,16 +55,28 @@ def view(raw: RawConfig, look: Look | None, declared: Inventory | None) -> Store
     return Stored(verdict.checkpoint, found, verdict.terms, verdict.findings, rows, named or _dtype(contents))
 
 
-def _without(raw: RawConfig, look: Look | None) -> Stored:
+def _without(raw: RawConfig, look: Look | None, declared: Inventory | None) -> Stored:
     fallback = hub_total(raw)
     if look is None:
         return Stored(fallback)
+    if look.listed is not None and fallback is NOTHING:
+        return _listed(look.listed, declared)
     if fallback is NOTHING:
         status: Status = "failed" if look.error else "skipped"
         fallback = Checkpoint(None, status=status, reason=look.reason)
     if look.error is None:
         return Stored(fallback)
     return Stored(fallback, findings=(finding("CS210", look.reason or "unreadable", "the checkpoint"),))
+
+
+def _listed(found: FileList, declared: Inventory | None) -> Stored:
+    """PyTorch's own files: bytes, and nothing that only a pickle would tell."""
+    reason = f"PyTorch files, told by {found.how}; numbers, shapes and dtypes stand in pickles, which are never opened"
+    told = Checkpoint(None, source="file-list", stored_bytes=found.bytes, status="ok", reason=reason)
+    if declared is None or not declared.parameters:
+        return Stored(told)
+    bits = round(8 * found.bytes / declared.parameters, 3)
+    return Stored(told, rows=(WeightRow("PyTorch files", found.bytes, bits, "stored", f"by {found.how}"),))
 
 
 def hub_total(raw: RawConfig) -> Checkpoint:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from cardscope.checkpoint import filelist
 from cardscope.checkpoint.contents import Contents, Facts
+from cardscope.checkpoint.filelist import FileList
 from cardscope.checkpoint.gguf_files import Quant, pick, quants
 from cardscope.errors import CardscopeError
 from cardscope.model import RawConfig
@@ -24,6 +26,8 @@ class Look(NamedTuple):
     error: CardscopeError | None = None
     others: tuple[Quant, ...] = ()
     """GGUF models beside the one that was read, by their files' sizes."""
+    listed: FileList | None = None
+    """What PyTorch's own files take, where nothing better is stored."""
 
 
 def look(
@@ -61,7 +65,9 @@ def _read(raw: RawConfig, spec: Spec | None, token: str | bool | None, ahead: Ah
         chosen = pick(quants(raw.files)) if found is None else None
         if chosen is not None:
             return _gguf(Path(raw.folder), chosen.files[0], known)
-        return Look(found, None if found else "no safetensors lie beside the config", others=_quants(raw.files))
+        listed = None if found else filelist.read_local(Path(raw.folder), dict(raw.files))
+        why = None if found else "no safetensors lie beside the config"
+        return Look(found, why, others=_quants(raw.files), listed=listed)
     if raw.source == "hub" and raw.hub is not None:
         return _hub(raw, token, known, ahead, refresh=refresh)
     return Look(reason="nothing stored was looked at")
@@ -75,7 +81,8 @@ def _hub(raw: RawConfig, token: str | bool | None, known: Facts, ahead: Ahead | 
     chosen = pick(quants(files)) if found is None else None
     if chosen is None:
         reason = None if found else "the repository holds no safetensors that belong together"
-        return Look(found, reason, others=_quants(files))
+        listed = None if found else filelist.read_remote(raw, token)
+        return Look(found, reason, others=_quants(files), listed=listed)
     from cardscope.checkpoint import gguf, gguf_remote
     from cardscope.source import hub
     from cardscope.source.transfer import Patience
