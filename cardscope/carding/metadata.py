@@ -94,3 +94,11 @@ def _plain(value: Any, depth: int, seen: list[int]) -> Any:
     if isinstance(value, list | tuple | set):
         return [_plain(item, depth + 1, seen) for item in value]
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+
+
+def dump(data: Mapping[str, Any]) -> str:
+    """Plain data as YAML, keys in their order, strings quoted where YAML would misread them."""
+    import yaml
+
+    text: str = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, default_flow_style=False, width=100)
+    return text

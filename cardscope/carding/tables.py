@@ -138,7 +138,9 @@ def _pairs(rows: Sequence[tuple[int, tuple[str, ...]]]) -> bool:
         width == 3
         and labels >= 1
         and told
-        and (head[2] in {"comment", "comments", "notes", "note", "description", "source", "备注", "说明", ""})
+        and (
+            head[2] in {"comment", "comments", "notes", "note", "description", "source", "witness", "备注", "说明", ""}
+        )
     )
 
 
