@@ -16,7 +16,7 @@ from math import lcm, log2
 from typing import Final, NamedTuple
 
 from cardscope.designing.ask import PRECISIONS, Ask
-from cardscope.designing.closed import Linear, form
+from cardscope.designing.closed import Form, Linear, form
 from cardscope.designing.families import Shape
 
 ASPECT: Final = 64
@@ -64,13 +64,24 @@ def search(ask: Ask) -> Search:
         for tied in ask.ties:
             closed = form(ask.kind, head_dim, ask.context, tied=tied)
             for width in range(*_widths(ask, head_dim)):
-                shapes = list(_shapes(ask, width, head_dim, tied=tied))
-                fits = [
-                    _depths(found, shape, closed.at(width, shape.kv_heads * head_dim, shape.inner)) for shape in shapes
-                ]
-                if shapes and not any(fits):
+                if _over(found, closed, width, head_dim):
                     break  # the least of this width is over the budget, and a wider one only more so
+                for shape in _shapes(ask, width, head_dim, tied=tied):
+                    _depths(found, shape, closed.at(width, shape.kv_heads * head_dim, shape.inner))
     return found
+
+
+def _over(found: Search, closed: Form, width: int, head_dim: int) -> bool:
+    """Whether even one KV head, the narrowest MLP, the fewest layers and words of this width are over the budget."""
+    ask, kind = found.ask, found.ask.kind
+    inner = min(kind.inner(width, ratio) for ratio in ask.mlp_ratios or kind.mlp)
+    forms = closed.at(width, head_dim if kind.grouped else width, inner)
+    layers = ask.depth[0]
+    size, most = _budgets(ask, [_of_vocab(line, layers) for line in forms[layers % len(forms)]])[0]
+    if size(found.vocabs[0]) <= most:
+        return False
+    _note_nearest(found, size(found.vocabs[0]))
+    return True
 
 
 def _widths(ask: Ask, head_dim: int) -> tuple[int, int, int]:
@@ -88,8 +99,8 @@ def _shapes(ask: Ask, width: int, head_dim: int, *, tied: bool) -> Iterator[Shap
                 yield Shape(0, width, heads, heads // group, head_dim, inner, 0, tied, ask.context)
 
 
-def _depths(found: Search, shape: Shape, forms: Sequence[Sequence[Linear]]) -> bool:
-    """Every depth of one shape; whether the shallowest is not over the budget already."""
+def _depths(found: Search, shape: Shape, forms: Sequence[Sequence[Linear]]) -> None:
+    """Every depth of one shape."""
     low, high = found.ask.depth
     vocabs, period = found.vocabs, len(forms)
     least, most = found.ask.band
@@ -101,7 +112,7 @@ def _depths(found: Search, shape: Shape, forms: Sequence[Sequence[Linear]]) -> b
         if size(vocabs[0]) > most:
             _note_nearest(found, size(vocabs[0]))
             found.candidates += len(vocabs) * (high - layers)
-            return layers > low
+            return
         first = bisect_left(vocabs, least, key=size)
         last = min(bisect_right(vocabs, cap, key=measure) for measure, cap in sizes)
         if first < last:
@@ -110,7 +121,6 @@ def _depths(found: Search, shape: Shape, forms: Sequence[Sequence[Linear]]) -> b
         elif found.nearest is None or not found.within:
             _note_nearest(found, size(vocabs[min(first, len(vocabs) - 1)]))
             _note_nearest(found, size(vocabs[max(first - 1, 0)]))
-    return True
 
 
 def _of_vocab(line: Linear, layers: int) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """`cardscope design`: the designs of the published notes, budgets that hold, and errors that show a way out."""
 
 import json
+from itertools import product
 
 import pytest
 
@@ -149,23 +150,43 @@ def test_the_closed_form_is_the_inventory_s_count_away_from_its_own_points(word)
         assert inventory.parameters == wanted.parameters
 
 
-def test_nothing_within_the_budget_is_ruled_out_with_a_range():
-    """Every combination of a small grid, one by one, against what the search counts."""
-    ask = Ask(params=3_000_000, head_dims=(16,), depth=(1, 6), vocabs=(256, 1024, 4096), family="llama", groups=(1, 2))
+@pytest.mark.parametrize("budget", [{"params": 3_000_000}, {"cache": 1 << 20}, {"params": 400_000, "cache": 1 << 19}])
+def test_nothing_within_the_budget_is_ruled_out_with_a_range(budget):
+    """Every combination of a small grid, one by one, against what the search counts; narrow MLPs let wide ones in."""
+    ask = Ask(
+        head_dims=(16,),
+        depth=(1, 6),
+        vocabs=(256, 1024, 4096),
+        family="llama",
+        groups=(1, 7, 8),
+        mlp_ratios=(0.125, 4),
+        **budget,
+    )
+    slow = sum(_meets(ask, shape) for shape in _grid(ask))
+    assert search(ask).within == slow > 10
+
+
+def _grid(ask):
+    kind = ask.kind
+    for tied, width, group in product(ask.ties, range(16, 1536, 16), ask.groups):
+        if width // 16 % group == 0:
+            for layers, vocab, ratio in product(range(1, 7), ask.vocabs, ask.mlp_ratios):
+                inner = kind.inner(width, ratio)
+                yield Shape(layers, width, width // 16, width // 16 // group, 16, inner, vocab, tied, 2048)
+
+
+def _meets(ask, shape):
+    found, _ = figures(ask.kind, shape)
+    sizes = {"params": found.parameters, "cache": 2 * found.cache}
     low, high = ask.band
-    kind, slow = ask.kind, 0
-    for tied in ask.ties:
-        for width in range(16, 1024, 16):
-            for group in (1, 2):
-                if width // 16 % group == 0:
-                    for layers in range(1, 7):
-                        for vocab in ask.vocabs:
-                            inner = kind.inner(width, kind.mlp[0])
-                            shape = Shape(
-                                layers, width, width // 16, width // 16 // group, 16, inner, vocab, tied, 2048
-                            )
-                            slow += low <= figures(kind, shape)[0].parameters <= high
-    assert search(ask).within == slow > 20
+    caps = ask.cache is None or sizes["cache"] <= ask.cache
+    return low <= sizes[ask.budget[0]] <= high and caps
+
+
+def test_with_a_split_one_depth_stands_for_each_width_and_vocabulary(thirds):
+    pairs = [(one.shape.width, one.shape.vocab) for one in thirds.designs]
+    assert len(set(pairs)) == len(pairs)
+    assert len({vocab for _, vocab in pairs}) < len(pairs)
 
 
 def test_a_million_combinations_are_covered():

@@ -49,6 +49,14 @@ def test_the_weights_settle_what_a_fine_tuned_meta_leaves_open(tmp_path, epoch):
     assert any("model_000650.pt holds" in note and epoch in note for note in found.model.notes)
 
 
+def test_releases_of_equal_tensors_are_told_apart_by_the_meta(tmp_path):
+    """E4 and E6 have the same tensors; a pretraining meta without fp8 is of January and February."""
+    user = {"depth": 6, "scalar_lr": 0.5, "aspect_ratio": 64, "window_pattern": "SSSL"}
+    checkpoint(tmp_path, "E4", {"model_config": INNER | {"window_pattern": "SSSL"}, "user_config": user})
+    (note,) = inspect(str(tmp_path / "meta_000650.json")).model.notes
+    assert "those of E4 in" in note
+
+
 @pytest.mark.parametrize(("per", "words"), [((2, 4), "bf16 tables"), ((4, 4), "fp32"), ((2, 2), "bf16")])
 def test_how_the_numbers_are_stored_is_told_too(per, words):
     assert layout(BY_NAME["E8"], SIZES, list(nanochat_storages(BY_NAME["E8"], SIZES, per))).startswith(words)
