@@ -49,6 +49,7 @@ REMOTE = {
     "minimax_m1": "index of MiniMaxAI/MiniMax-M1-80k",
     "minimax_text_01": "the same layers as MiniMax-M1",
     "molmo": "index of a quantized copy of allenai/Molmo-7B-D-0924",
+    "multi_modality": "transformers' janus on the shared parts, its code for the probe",
     "nanochat-native": "totals of nanochat's own gpt.py at every release",
     "nemotron-nas": "Hub total of nvidia/Llama-3_3-Nemotron-Super-49B-v1",
     "openelm": "published totals of apple/OpenELM-270M and -1_1B",

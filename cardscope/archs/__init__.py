@@ -49,6 +49,7 @@ FAMILIES = (
     "wrappers_audio",
     "wrappers_late",
     "omni",
+    "janus",
     "gemma3n",
     "remote_wrappers",
     "step3",

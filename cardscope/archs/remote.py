@@ -25,7 +25,7 @@ from cardscope.archs.gated import by_window, qwen_window
 from cardscope.archs.latent import dense_first, next_token_layers, shared_width
 from cardscope.errors import BadField
 from cardscope.fields import Fields
-from cardscope.parts import LAYER, RMS, Layer, Lightning, Mlp, Part, Spec, project
+from cardscope.parts import LAYER, RMS, Bag, Layer, Lightning, Mlp, Part, Spec, Tensor, project
 
 
 def named(c: Fields, **others: str) -> None:
@@ -142,13 +142,22 @@ def chatglm(c: Fields) -> Spec:
         raise BadField("multi_query_group_num", groups, f"a divisor of the {total} attention heads")
     bias = c.flag("add_bias_linear", fallback=False)
     qkv = bias or c.flag("add_qkv_bias", fallback=False)
-    part = attention(c, kv_heads=groups, head_dim=c.int("kv_channels"), qkv_bias=qkv, o_bias=bias)
+    dim = c.int("kv_channels")
+    part = attention(c, kv_heads=groups, head_dim=dim, qkv_bias=qkv, o_bias=bias)
     c.touch("architectures", "rmsnorm", "original_rope", "apply_residual_connection_post_layernorm", "num_layers")
     gain = RMS if c.flag("rmsnorm", fallback=True) else LAYER
     layer = block(part, mlp(c, bias=bias), norm=gain, width=width(c))
-    final = c.flag("post_layer_norm", fallback=True)
+    # Half of each head rotates, and the frequencies are stored once for all layers.
+    turns = Bag((Tensor("inv_freq", (dim // 4,), "attention", "buffer"),))
     return decoder(
-        c, [layer] * c.layers(), norm=gain, final_norm=final, tied=False, head="causal_lm", max_positions="seq_length"
+        c,
+        [layer] * c.layers(),
+        norm=gain,
+        final_norm=c.flag("post_layer_norm", fallback=True),
+        extra=(turns,),
+        tied=False,
+        head="causal_lm",
+        max_positions="seq_length",
     )
 
 

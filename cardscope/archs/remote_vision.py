@@ -204,6 +204,11 @@ def vl2_eyes(c: Fields) -> tuple[Tower, ...]:
     size, patch = c.int("width", 1024), c.int("patch_size", 16)
     inner = int(size * c.number("mlp_ratio", 4.0))
     eyes = siglip_tower(c.layers("layers"), size, inner, patch, (c.int("image_size", 384) // patch) ** 2)
+    return (probed(eyes, size, inner),)
+
+
+def probed(eyes: Tower, size: int, inner: int) -> Tower:
+    """A SigLIP tower with the probe that timm's class builds and these models do not use."""
     probe = (
         Tensor("probe", (1, 1, size), "vision", "other"),
         *linear("probe.qkv", 3 * size, size, "vision", bias=True),
@@ -211,7 +216,7 @@ def vl2_eyes(c: Fields) -> tuple[Tower, ...]:
         *norm("probe.norm", size, bias=True, component="vision"),
         *Mlp(size, inner, False, True, True, "vision", "probe.").tensors(),
     )
-    return (replace(eyes, parts=(*eyes.parts, Bag(probe))),)
+    return replace(eyes, parts=(*eyes.parts, Bag(probe)))
 
 
 EYES: dict[str, Callable[[Fields], tuple[Tower, ...]]] = {

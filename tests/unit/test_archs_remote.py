@@ -133,6 +133,12 @@ def test_the_declaration_gives_the_published_total(name):
     assert take(build(config)).parameters == total
 
 
+def test_chatglm_stores_its_rotary_frequencies():
+    """zai-org/glm-4-9b stores 9,399,951,392 numbers: the parameters and 32 frequencies."""
+    found = take(build(CASES["chatglm"][0]))
+    assert found.parameters + found.buffers == 9_399_951_392
+
+
 def test_mimo_keeps_its_prediction_layer_apart():
     """XiaomiMiMo/MiMo-7B-Base stores 7,833,409,536 numbers: the main model and one extra prediction layer."""
     config = {
