@@ -26,7 +26,7 @@ from cardscope.fitting.engines import llamacpp, transformers, vllm
 from cardscope.fitting.hardware import Devices, Gpu
 from cardscope.fitting.precisions import BY_NAME, sizes
 from cardscope.fitting.target import GIB, MIB, Load, Target
-from cardscope.measures.precision import weight_bytes
+from cardscope.measures.precision import Scheme, weight_bytes
 from cardscope.model import RawConfig
 from cardscope.source.catalog import lookup
 
@@ -65,6 +65,10 @@ SAME_SHAPE = {
 """A point's name → the repository of the same shape."""
 
 
+POSITIONS = {"Qwen/Qwen2-0.5B-Instruct": 32768, "Qwen/Qwen2-1.5B-Instruct": 32768}
+"""Positions where those of the same shape were made for others."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One prediction beside its measurement, in the same unit."""
@@ -84,15 +88,17 @@ class Row:
         return 100 * (self.predicted / self.measured - 1)
 
 
+OLD_ROTARY = {"bigcode/starcoder2-3b"}
+"""Measured with a version whose layers each kept tables of every position: the gap is theirs to the byte."""
 NF4 = {"A0003"}
 """Points whose weights were packed to 4 bits on loading; A0007 says so too, and weighs what bf16 does."""
 NOTES = {
-    "C0084": "AWQ at one token: the peak of loading, not of generating",
-    "C0451": "251.66 MB of rotary buffers that each layer kept in that version",
-    "C0452": "251.66 MB of rotary buffers that each layer kept in that version",
-    "C0453": "251.66 MB of rotary buffers that each layer kept in that version",
+    "C0084": "the very figure of the older Qwen2 table (C0196); at 6,144 tokens and more AWQ is within 2 %",
     "E0380": "a README's figure for the whole process, after loading; its own settings add up to less",
     "E0388": "weighs what bf16 does: the 8-bit loader found no experts to pack in the repository's own code",
+    "C0033": "AWQ kept part of its prompt's transient, where the table's other formats kept none",
+    "C0036": "AWQ kept part of its prompt's transient, where the table's other formats kept none",
+    "C0048": "AWQ kept part of its prompt's transient, where the table's other formats kept none",
     "A0011": "profiled with an image: the vision tower's activations are not modelled",
     "B0049": "a QAT file whose tied table is kept smaller than the usual mix",
     "B0059": "caches full heads (mla=0); mainline caches the latent",
@@ -112,7 +118,7 @@ class Skip(Exception):
 @cache
 def load_target(name: str, folder: str) -> Target:
     """The model of a point."""
-    name = SAME_SHAPE.get(name, name)
+    asked, name = name, SAME_SHAPE.get(name, name)
     file = Path(folder) / f"{name.replace('/', '__')}.json" if folder else None
     entry = lookup(name)
     if entry is not None:
@@ -121,6 +127,8 @@ def load_target(name: str, folder: str) -> Target:
         raw = RawConfig(data=json.loads(file.read_text()), id=name, source="file")
     else:
         raise Skip("no config at hand")
+    if asked in POSITIONS:
+        raw = replace(raw, data={**raw.data, "max_position_embeddings": POSITIONS[asked]})
     try:
         return target(raw, assemble(raw))
     except CardscopeError as error:
@@ -157,7 +165,7 @@ def of_transformers(point: dict[str, Any], folder: str) -> Iterator[Row]:
     options: dict[str, object] = {}
     note = ""
     if version and version < (4, 45):
-        options["logits_to_keep"] = 0
+        options |= {"logits_to_keep": 0, "rotary_caches": True}
     if version >= (4, 51):
         # Qwen's own table shows no prefill transient at all: its prompts were not run in one piece.
         options["prefill_chunk_size"] = 1
@@ -168,7 +176,8 @@ def of_transformers(point: dict[str, Any], folder: str) -> Iterator[Row]:
         need = transformers.need(found, load)
         value, quantity = m["peak_memory_gb"], "peak, attention unstated"
     else:
-        load = Load(c["input_len"], c["batch"], c["new_tokens"], quant, options=options)
+        gpu = Gpu(str(c.get("gpu", "")).replace("-", " "), 1 << 50, 1 << 50)
+        load = Load(c["input_len"], c["batch"], c["new_tokens"], quant, devices=Devices("", (gpu,)), options=options)
         need = transformers.need(found, load)
         value = m.get("peak_torch_allocated_gib") or m["peak_torch_allocated_mib"] / 1024
         quantity = "peak of generate" if not version or version >= (4, 45) else "peak of generate, before 4.45"
@@ -179,6 +188,13 @@ def of_transformers(point: dict[str, Any], folder: str) -> Iterator[Row]:
 def footprint(found: Target, quant: str | None) -> float:
     """get_memory_footprint(): parameters and buffers as torch counts them, without bitsandbytes' scales."""
     scheme = BY_NAME[quant or "bf16"]
+    if found.id in OLD_ROTARY:
+        return footprint_of(found, scheme) + transformers.rotary_caches(found.facts, 2)
+    return footprint_of(found, scheme)
+
+
+def footprint_of(found: Target, scheme: Scheme) -> float:
+    """Parameters alone."""
     return weight_bytes(found.inventory, scheme._replace(overhead=0) if scheme.group is not None else scheme)
 
 

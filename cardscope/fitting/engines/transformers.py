@@ -11,22 +11,32 @@ from collections.abc import Iterator
 from typing import Final
 
 from cardscope.fitting.device_map import modules
-from cardscope.fitting.engines.options import whole, word
+from cardscope.fitting.engines.options import flag, whole, word
 from cardscope.fitting.engines.placing import Placed, place, wanted
 from cardscope.fitting.hardware import Devices
 from cardscope.fitting.precisions import canonical, sizes
 from cardscope.fitting.target import GIB, Load, Need, Target, shares
+from cardscope.measures.facts import Facts
 from cardscope.measures.kvcache import constant_bytes, live_elements
+from cardscope.measures.precision import quantizable
 from cardscope.units import dtype_bytes, dtype_name
 
 NAME: Final = "transformers"
 OPTIONS: Final = (
     "attn_implementation", "prefill_chunk_size", "logits_to_keep", "device_map", "max_memory", "cpu_memory", "disk",
+    "rotary_caches",
 )  # fmt: skip
 CONTEXT: Final = GIB // 2
 """CUDA context with lazily loaded kernels: 0.47 GiB with torch 2.1 on an A100 (stas00/ml-engineering, performance)."""
-EAGER: Final = 12
-"""Bytes of one score under eager attention: bf16 scores and mask, and softmax in fp32 in and out."""
+EAGER: Final = {2: 10, 4: 8}
+"""Bytes of one head's score under eager attention, by the bytes of a number: at the softmax the masked scores, their
+fp32 copy and the result are alive (eager_attention_forward; tests/oracle/test_eager.py)."""
+WORKSPACE: Final = 4096 * 1024 * 2 + 16 * 1024 * 8
+WORKSPACE_HOPPER: Final = 4096 * 8 * 1024
+"""What torch sets aside for cuBLAS (CUBLAS_WORKSPACE_CONFIG's default; aten/src/ATen/cuda/CublasHandlePool.cpp)."""
+HOPPER: Final = ("h100", "h200", "h20", "gh200", "b100", "b200", "gb200", "b300")
+EXLLAMA_ROWS: Final = 2048
+"""Rows of the buffer that ExLlama's kernels for 4-bit GPTQ reorder inputs in (max_input_length)."""
 
 
 def need(target: Target, load: Load) -> Need:
@@ -115,9 +125,34 @@ def transient(target: Target, load: Load) -> int:
     # A latent cache is expanded to full keys and values over the whole context in every forward.
     total += load.context * size * target.expanded
     if word(load.options, "attn_implementation", "sdpa") == "eager":
-        total += (target.facts.num_heads or 0) * tokens * load.context * EAGER
+        # The mask itself is kept once for all heads.
+        heads = EAGER[target.plain_bytes] * (target.facts.num_heads or 0) + target.plain_bytes
+        total += tokens * load.context * heads
     logits = 6 * vocab * (tokens if whole(load.options, "logits_to_keep", 1) == 0 else 1)
-    return load.batch * max(total, logits)
+    return load.batch * max(total, logits) + scratch(target, load)
+
+
+def scratch(target: Target, load: Load) -> int:
+    """Buffers set aside once: cuBLAS' workspace, ExLlama's unpacked matrix and inputs, rotary tables of each layer.
+
+    The last are those of versions before 4.45: cosines and sines of every position in every layer (`rotary_caches`).
+    """
+    facts, total = target.facts, 0
+    if load.devices is None or not load.on_host:
+        name = load.devices.smallest.name.lower() if load.devices else ""
+        total += WORKSPACE_HOPPER if any(word in name.split() for word in HOPPER) else WORKSPACE
+    if (canonical(load.quant) if load.quant else target.precision) == "gptq":
+        matrices = [t.shape for _, t in target.inventory.tensors() if quantizable(t) and len(t.shape) == 2]
+        widest = max((max(shape) for shape in matrices), default=0)
+        total += 2 * max((rows * columns for rows, columns in matrices), default=0) + 2 * EXLLAMA_ROWS * widest
+    if flag(load.options, "rotary_caches", default=False):
+        total += rotary_caches(facts, target.plain_bytes)
+    return total
+
+
+def rotary_caches(facts: Facts, size: int) -> int:
+    """Cosines and sines of every position, once for each layer (starcoder2-3b: 251,658,240 bytes)."""
+    return 2 * facts.num_layers * (facts.max_positions or 0) * (facts.rope_head_dim or facts.head_dim or 0) * size
 
 
 def _second_head(target: Target, load: Load) -> int:
