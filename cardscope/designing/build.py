@@ -124,7 +124,7 @@ def _nothing(found: Search) -> UsageError:
     """Nothing meets the budget: how near the nearest came, and what would widen the search."""
     ask = found.ask
     name, wanted = ask.budget
-    if not found.candidates:
+    if not found.candidates and found.nearest is None:
         return UsageError("no width has heads that the grouping divides", hint="another --gqa, or --head-dim")
     caps = [f"--{other}" for other in ("flops", "memory", "cache") if other != name and getattr(ask, other)]
     if caps and found.nearest is not None and ask.band[0] <= found.nearest[1] <= ask.band[1]:

@@ -100,27 +100,40 @@ def _shapes(ask: Ask, width: int, head_dim: int, *, tied: bool) -> Iterator[Shap
 
 
 def _depths(found: Search, shape: Shape, forms: Sequence[Sequence[Linear]]) -> None:
-    """Every depth of one shape."""
-    low, high = found.ask.depth
-    vocabs, period = found.vocabs, len(forms)
-    least, most = found.ask.band
-    for layers in range(low, high + 1):
-        found.candidates += len(vocabs)
-        at = [_of_vocab(line, layers) for line in forms[layers % period]]
-        sizes = _budgets(found.ask, at)
-        size, _ = sizes[0]
-        if size(vocabs[0]) > most:
-            _note_nearest(found, size(vocabs[0]))
-            found.candidates += len(vocabs) * (high - layers)
-            return
-        first = bisect_left(vocabs, least, key=size)
-        last = min(bisect_right(vocabs, cap, key=measure) for measure, cap in sizes)
-        if first < last:
-            found.within += last - first
-            _keep(found, shape, layers, vocabs[first:last], at)
-        elif found.nearest is None or not found.within:
-            _note_nearest(found, size(vocabs[min(first, len(vocabs) - 1)]))
-            _note_nearest(found, size(vocabs[max(first - 1, 0)]))
+    """Every depth of one shape; those over the budget with the fewest words, or under it with the most, are skipped."""
+    ask, vocabs = found.ask, found.vocabs
+    depths = range(ask.depth[0], ask.depth[1] + 1)
+    least, most = ask.band
+    found.candidates += len(depths) * len(vocabs)
+
+    def at(layers: int) -> list[tuple[float, float]]:
+        return [_of_vocab(line, layers) for line in forms[layers % len(forms)]]
+
+    def size(layers: int, vocab: int) -> float:
+        return _budgets(ask, at(layers))[0][0](vocab)
+
+    first = bisect_left(depths, least, key=lambda layers: size(layers, vocabs[-1]))
+    last = bisect_right(depths, most, key=lambda layers: size(layers, vocabs[0]))
+    if first:
+        _note_nearest(found, size(depths[first - 1], vocabs[-1]))
+    if last < len(depths):
+        _note_nearest(found, size(depths[last], vocabs[0]))
+    for layers in depths[first:last]:
+        _words(found, shape, layers, at(layers))
+
+
+def _words(found: Search, shape: Shape, layers: int, at: Sequence[tuple[float, float]]) -> None:
+    """Every vocabulary of one depth."""
+    vocabs, sizes = found.vocabs, _budgets(found.ask, at)
+    size = sizes[0][0]
+    first = bisect_left(vocabs, found.ask.band[0], key=size)
+    last = min(bisect_right(vocabs, cap, key=measure) for measure, cap in sizes)
+    if first < last:
+        found.within += last - first
+        _keep(found, shape, layers, vocabs[first:last], at)
+    elif not found.within:
+        _note_nearest(found, size(vocabs[min(first, len(vocabs) - 1)]))
+        _note_nearest(found, size(vocabs[max(first - 1, 0)]))
 
 
 def _of_vocab(line: Linear, layers: int) -> tuple[float, float]:

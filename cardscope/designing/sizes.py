@@ -8,7 +8,8 @@ from typing import Final
 from cardscope.errors import UsageError
 from cardscope.units import format_bytes, format_count
 
-MOST: Final = 1 << 62
+MOST: Final = {"flops": 1e30}
+"""The most of a budget that is searched for; 2^62 of any other."""
 _NUMBER: Final = re.compile(r"(\d+(?:[_,]\d{3})*(?:\.\d+)?(?:[eE]\+?\d{1,2})?)\s*([A-Za-z]*)")
 _COUNTS: Final = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 _BYTES: Final = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12} | {
@@ -28,7 +29,7 @@ def amount(name: str, text: str | float) -> int:
     if found is None or unit is None:
         raise UsageError(f"{name} is {str(text)[:40]!r}, which is no amount", hint=f"write --{name} {example}")
     value = float(found[1].replace(",", "").replace("_", "")) * unit
-    if not 1 <= value < MOST:
+    if not 1 <= value < MOST.get(name, 2.0**62):
         raise UsageError(f"{name} is {str(text)[:40]}, which no model has", hint=f"write --{name} {example}")
     return round(value)
 
