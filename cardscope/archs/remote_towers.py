@@ -101,6 +101,8 @@ def own_llava(c: Fields) -> Spec:
         raise NotModelled(f"{shown} is not modelled", hint=f"known are {', '.join(EYES)}")
     if (deep is None and kind != "linear") or c.raw("mm_resampler_type", None) is not None:
         raise unknown_word(c, "mm_projector_type", kind)
+    if c.flag("add_faster_video", fallback=False):
+        raise NotModelled("LLaVA-Video's second, faster pace is not modelled", hint="--set add_faster_video=false")
     spec = interpret(c.over(LLAVA_TEXTS[named[0]]))
     size, wide = spec.hidden_size or width(c), c.int("mm_hidden_size", found[0])
     depth = int(deep[1]) if deep else 1

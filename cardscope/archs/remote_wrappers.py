@@ -20,16 +20,19 @@ from cardscope.fields import Fields
 from cardscope.parts import LAYER, RMS, Attention, Bag, Layer, Mlp, Spec, Table, Tensor, Tower, linear, norm, project
 
 
-def text_of(c: Fields, key: str, classes: dict[str, str]) -> Fields:
-    """The nested config of a text model; its type by `model_type`, else by the class it names. Raises NotModelled."""
+def text_of(c: Fields, key: str, classes: Mapping[str, str]) -> Fields:
+    """The nested config of a text model; its type by `model_type`, else by its class. Raises NotModelled.
+
+    A class that is none of these may hold more than its type says (Mono-InternVL's experts for images).
+    """
     raw = c.peek(key)
-    if isinstance(raw, Mapping) and not raw.get("model_type"):
-        listed = raw.get("architectures")
-        first = listed[0] if isinstance(listed, list) and listed else None
-        if not isinstance(first, str) or first not in classes:
-            raise NotModelled(f"{c.prefix}{key} names no text model that is modelled", hint="--exact counts it")
-        return c.sub(key, classes[first])
-    return c.sub(key)
+    listed = raw.get("architectures") if isinstance(raw, Mapping) else None
+    first = listed[0] if isinstance(listed, list) and listed else None
+    typed = isinstance(raw, Mapping) and bool(raw.get("model_type"))
+    if (first is not None or not typed) and (not isinstance(first, str) or first not in classes):
+        named = f"names the class {first}, which" if isinstance(first, str) else "names no text model that"
+        raise NotModelled(f"{c.prefix}{key} {named} is not modelled", hint="--exact counts it")
+    return c.sub(key) if typed or first is None else c.sub(key, classes[first])
 
 
 def with_towers(c: Fields, spec: Spec, *beside: Tower) -> Spec:
@@ -59,6 +62,9 @@ INTERN_TEXTS = {
 
 def intern_vit(c: Fields) -> Tower:
     """InternViT (arXiv:2312.14238): ViT with layer scales; the 6B one with RMSNorm, also over queries and keys."""
+    named = (c.texts("architectures") or ("InternVisionModel",))[0]
+    if named != "InternVisionModel":
+        raise NotModelled(f"the image tower {named} is not modelled", hint="--exact counts it")
     size = c.int("hidden_size", 3200)
     c.derive("hidden_size", size)
     kind = c.text("norm_type", "rms_norm")

@@ -100,6 +100,7 @@ def test_kimi_vl_is_moonlight_with_moonvit():
         {"mm_projector_type": "sva"},
         {"mm_resampler_type": "perceiver"},
         {"architectures": ["LlavaMptForCausalLM"]},
+        {"add_faster_video": True},
     ],
 )
 def test_an_unknown_tower_or_projector_is_not_modelled(change):

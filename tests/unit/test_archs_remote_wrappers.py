@@ -167,6 +167,8 @@ def test_shared_keys_and_values_keep_no_cache_and_no_projection():
         (CASES["MiniCPM-V-4"][0], {"version": 9}),
         (CASES["InternVL3-1B"][0], {"use_llm_lora": 16}),
         (CASES["InternVL3-1B"][0], {"llm_config": {"architectures": ["UnheardForCausalLM"]}}),
+        (CASES["InternVL2-26B"][0], {"llm_config": {**QWEN3_8B, "architectures": ["InternLM2VEForCausalLM"]}}),
+        (CASES["InternVL3-1B"][0], {"vision_config": {**INTERN_VIT, "architectures": ["InternVisionPatchModel"]}}),
         (HUNYUAN, {"use_mla": True}),
         (HUNYUAN, {"vit_type": "Vit-g"}),
     ],
