@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from cardscope.begin import Choice, Model, Sets, begin, stored_beside
-from cardscope.errors import CardscopeError
+from cardscope.errors import CardscopeError, NotAConfig, NotFound
 
 if TYPE_CHECKING:
+    from cardscope.assemble import Options
     from cardscope.auditing.rows import Row
     from cardscope.carding.model import Answer
     from cardscope.comparison import Comparison
@@ -50,7 +52,10 @@ def inspect(
     # Where headers may settle the count, torch is not started before they are read.
     worker = _warm(model) if exact is True or (exact and not headers) else None
     try:
-        raw, ahead = begin(model, headers, token, refresh, revision=revision, offline=offline, sets=sets)
+        try:
+            raw, ahead = begin(model, headers, token, refresh, revision=revision, offline=offline, sets=sets)
+        except (NotFound, NotAConfig) as error:
+            return _bundle(model, error, headers, token, options, offline=offline)
         stored, agrees = stored_beside(raw, headers, token, ahead, refresh=refresh)
         counted = SKIPPED
         if exact:
@@ -59,6 +64,21 @@ def inspect(
         if worker is not None:
             worker.close()
     return with_card(assemble(raw, exact=counted, stored=stored, options=options), raw)
+
+
+def _bundle(
+    model: Model, error: NotFound | NotAConfig, headers: Choice, token: str | bool | None, options: Options,
+    *, offline: bool,
+) -> Report:  # fmt: skip
+    """The report of a pipeline or an adapter, which transformers has no config of. Raises `error` for all else."""
+    from cardscope import bundles
+    from cardscope.assemble import assemble
+
+    if not headers:
+        raise error
+    found = bundles.read(model, error, token, offline=offline)
+    report = assemble(found.raw, stored=found.look, options=options)
+    return replace(report, findings=(*report.findings, *found.findings))
 
 
 def audit(

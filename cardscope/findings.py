@@ -36,6 +36,8 @@ RULES: Final[Mapping[str, tuple[Severity, str]]] = {
     "CS209": ("info", "which of the files were read as the weights"),
     "CS210": ("warning", "the stored tensors could not be read"),
     "CS211": ("info", "the exact count was asked for and could not be taken"),
+    "CS212": ("info", "an adapter, the base model it is made for, and what its config predicts"),
+    "CS213": ("warning", "an adapter holds another number of parameters than its config predicts"),
 }
 """Code → (severity, what it is about)."""
 

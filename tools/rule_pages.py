@@ -113,5 +113,15 @@ REPORTED = {
         "the child that built it, or transformers has no such class. The row has its other figures. Fix: "
         "`--exact-timeout` and `--exact-memory` allow more."
     ),
+    "CS212": (
+        "The repository holds an adapter, not a model: what is stored are its own few parameters. The base model is "
+        "named, and where its config can be read, the count that the adapter's config predicts, rank times inputs "
+        "plus outputs for each target matrix. Fix: nothing; give the base model to count that."
+    ),
+    "CS213": (
+        "What the adapter's config predicts (rank times inputs plus outputs for each target matrix of the base model) "
+        "is not what is stored: the rank, the targets or the base model is another one, or a part was not uploaded. "
+        "Fix: compare `adapter_config.json` with the tensors' shapes."
+    ),
 }
 """Code → what, why and how to fix."""

@@ -30,6 +30,8 @@ class Contents:
     """Tensors in shards that the index does not know."""
     types: Mapping[str, int] = field(default_factory=dict)
     """Logical numbers by stored type, for GGUF's mix."""
+    parts: Mapping[str, int | None] = field(default_factory=dict)
+    """Logical parameters of each part of a repository that holds several models."""
 
     @property
     def numbers(self) -> int:

@@ -53,4 +53,6 @@ def _kind(piece: Piece) -> Kind:
         return "norm"
     if len(piece.shape) < 2:
         return "bias" if piece.name.endswith("bias") else "other"
+    if len(piece.shape) > 3 or (len(piece.shape) == 3 and "conv" in piece.name):
+        return "other"  # convolutions, which no quantizer packs
     return "table" if part in {"embedding", "position"} else "linear"

@@ -52,7 +52,7 @@ def headers(
 
 
 def _path(name: str, at: str, file: str) -> str:
-    return f"/{name}/resolve/{at}/{hub.quoted(file)}"
+    return f"/{name}/resolve/{at}/{'/'.join(map(hub.quoted, file.split('/')))}"
 
 
 def _body(client: hub.Client, part: Part, answer: Answer) -> bytes:

@@ -72,6 +72,7 @@ def _witness(contents: Contents) -> Checkpoint:
         dtypes=contents.dtypes(),
         status="ok",
         reason=reason,
+        parts=contents.parts,
     )
 
 

@@ -85,11 +85,14 @@ def _spec(report: Report) -> dict[str, object] | None:
 def _parameters(parameters: Parameters) -> dict[str, object]:
     exact = _plain(parameters.exact)
     exact["class"] = exact.pop("class_name")
+    checkpoint = _plain(parameters.checkpoint)
+    if not checkpoint["parts"]:
+        del checkpoint["parts"]  # of one model, as most are
     return {
         "heuristic": _plain(parameters.heuristic),
         "analytic": _plain(parameters.analytic),
         "exact": exact,
-        "checkpoint": _plain(parameters.checkpoint),
+        "checkpoint": checkpoint,
         "differences": [_difference(item) for item in parameters.differences],
     }
 

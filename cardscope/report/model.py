@@ -95,6 +95,13 @@ class Checkpoint:
     dtypes: Mapping[str, int] = field(default_factory=dict)
     status: Status = "skipped"
     reason: str | None = None
+    parts: Mapping[str, int | None] = field(default_factory=dict)
+    """Parameters of each part (a pipeline's components), where the repository holds several models."""
+
+    @property
+    def told(self) -> dict[str, int]:
+        """The parts whose parameters are known."""
+        return {name: count for name, count in self.parts.items() if count is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,7 +195,7 @@ def _why(report: Report) -> Iterator[Line]:
 
 
 def _components(report: Report) -> Iterator[Line]:
-    parts = report.parameters.analytic.components
+    parts = report.parameters.analytic.components or report.parameters.checkpoint.told
     total = sum(parts.values())
     if not total:
         return
@@ -205,7 +205,7 @@ def _components(report: Report) -> Iterator[Line]:
         share = count / total
         start = f"  {name:<11} {count:>19,} {100 * share:>6.1f} %  "
         yield line(start, Span(bar(share, WIDTH - len(start) - 2), "bar"))
-    for index, row in enumerate(wrap(list(_layers(report)), 9, 9, " · ")):
+    for index, row in enumerate(wrap(list(_layers(report)), 9, 9, " · ") if report.groups else []):
         yield line(Span("" if index else "  layers ", "dim"), row)
 
 

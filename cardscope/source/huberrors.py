@@ -65,7 +65,7 @@ def no_config(name: str, facts: HubFacts) -> NoReturn:
     if "adapter_config.json" in names:
         what, hint = "it is an adapter", there
     elif "model_index.json" in names:
-        what, hint = "it is a diffusers pipeline", "cardscope reads transformers models"
+        what, hint = "it is a diffusers pipeline", "`cardscope ID` alone counts its stored components"
     elif any(n.endswith(".gguf") for n in names):
         what, hint = "its GGUF files are no model of their own", there
     elif any(n.startswith("meta_") and n.endswith(".json") for n in names):

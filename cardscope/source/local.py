@@ -164,7 +164,11 @@ def _what(mode: int) -> str:
 
 def _no_config(folder: Path, target: str) -> NoReturn:
     names = [name for name, _ in weights(folder)]
-    if names:
+    if (folder / "adapter_config.json").is_file():
+        hint = "it holds an adapter: give the base model that adapter_config.json names"
+    elif (folder / "model_index.json").is_file():
+        hint = "it holds a diffusers pipeline, whose stored components `cardscope FOLDER` alone counts"
+    elif names:
         hint = f"it holds {', '.join(names[:3])}; the config.json that belongs to them is needed"
     else:
         hint = "give a folder that holds a config.json, or the file itself"

@@ -27,7 +27,7 @@ STRATA: tuple[tuple[str, ...], ...] = (
     ("auditing", "comparison", "derivation", "fitting"),
     ("training",),
     ("designing",),
-    ("begin",),
+    ("begin", "bundles"),
     ("api", "api_fit"),
     ("cli",),
     ("__init__", "__main__"),

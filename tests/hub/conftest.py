@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 
 import pytest
 
@@ -67,3 +68,18 @@ def hub(server, hf_cache, monkeypatch, tmp_path):
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     server.requests.clear()
     return server
+
+
+@pytest.fixture
+def elsewhere(hf_cache, monkeypatch):
+    """A server of one repository, org/many, as huggingface_hub's endpoint."""
+
+    @contextmanager
+    def serve(repo):
+        from huggingface_hub import constants
+
+        with HubServer({"org/many": repo}) as running:
+            monkeypatch.setattr(constants, "ENDPOINT", running.url)
+            yield running
+
+    return serve

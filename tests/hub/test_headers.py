@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 
 import pytest
 
@@ -137,21 +136,6 @@ def test_a_repository_of_gguf_files_reads_one_table_and_lists_the_rest(hub):
 
 
 MANY, MANY_GROWN = w.repository(w.llama(), 20)
-
-
-@pytest.fixture
-def elsewhere(hf_cache, monkeypatch):
-    """A server of one repository, org/many, as huggingface_hub's endpoint."""
-
-    @contextmanager
-    def serve(repo):
-        from huggingface_hub import constants
-
-        with HubServer({"org/many": repo}) as running:
-            monkeypatch.setattr(constants, "ENDPOINT", running.url)
-            yield running
-
-    return serve
 
 
 def many(**options):

@@ -194,7 +194,7 @@ def test_a_token_that_cannot_be_sent_is_not_shown():
         ("org/ok@nope", NotFound, "org/ok has no revision nope", "leave it out for main"),
         ("org/gguf", NotAConfig, "ends inside its table", "truncated"),
         ("org/adapter", NotFound, "it is an adapter", "its base model: org/ok"),
-        ("org/pipeline", NotFound, "diffusers pipeline", "transformers"),
+        ("org/pipeline", NotFound, "diffusers pipeline", "counts its stored components"),
         ("org/native", NotFound, "native nanochat checkpoint", "nanochat:dN"),
         ("org/empty", NotFound, "may be empty", "give a model"),
         ("org/fat", TooLarge, "10,000,001 bytes long", "a few kilobytes"),
