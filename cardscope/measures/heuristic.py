@@ -98,6 +98,8 @@ def _attention_terms(group: Group, square: int) -> list[tuple[str, int]]:
                     terms.append(("biases", tensor.numel))
                 elif tensor.component == "norm":
                     terms.append(("norms", tensor.numel))
+                elif tensor in getattr(part, "extra", ()):
+                    terms.append(("gates" if "gate" in tensor.name else "beside attention", _numbers(tensor)))
                 elif tensor.kind != "buffer":
                     weights += tensor.numel
             saved = _grouped(part)
@@ -106,6 +108,10 @@ def _attention_terms(group: Group, square: int) -> list[tuple[str, int]]:
             name = _mixer_name(part)
     terms.append((name, weights - 4 * square))
     return terms
+
+
+def _numbers(tensor: Tensor) -> int:
+    return 0 if tensor.kind == "buffer" else tensor.numel
 
 
 def _grouped(part: Part) -> int:

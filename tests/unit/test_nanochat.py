@@ -177,3 +177,10 @@ def test_an_export_of_a_later_release_is_said_to_have_lost_tensors():
 def test_a_window_pattern_of_other_letters_is_refused():
     with pytest.raises(BadField, match="window_pattern"):
         count("nanochat:d4,release=head,window_pattern=SX")
+
+
+def test_the_gates_of_value_embeddings_have_their_name_in_the_account():
+    (difference,) = cardscope.inspect("nanochat:d4,release=head", exact=False, headers=False).parameters.differences
+    terms = {term.name: term.delta for term in difference.terms}
+    assert (terms["gates"], terms["value embedding"]) == (2 * 2 * 12, 2 * 32_768 * 256)
+    assert "head width" not in terms
