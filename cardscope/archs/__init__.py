@@ -64,6 +64,9 @@ FAMILIES = (
     "encoder_late",
     "speech_late",
     "wrappers_heard",
+    "composed",
+    "detection",
+    "vision_late",
     "nanochat",
 )
 """The family modules; each registers its types when imported."""

@@ -77,7 +77,9 @@ def halves(
         for half in (make(),)
     )
     unbuilt = [f"{side}_{key}" for side in ("encoder", "decoder") for key in ("layers", "ffn_dim", "attention_heads")]
-    c.touch("is_decoder", "is_encoder_decoder", "num_hidden_layers", "num_attention_heads", *unbuilt)
+    c.touch(
+        "is_decoder", "add_cross_attention", "is_encoder_decoder", "num_hidden_layers", "num_attention_heads", *unbuilt
+    )
     return Spec(
         c.model_type,
         towers,

@@ -47,8 +47,8 @@ def clap_ears(c: Fields, *after: Part) -> Tower:
         size = first << index
         if not total or size % total:
             raise BadField(c.prefix + "num_attention_heads", list(totals), "divisors of the stages' widths")
-        usual = swin_layer(c, size, total)
-        layers += [Layer((*usual.parts, Bag((Tensor("index", (window**2, window**2), "position", "buffer"),))))] * depth
+        index_of = Bag((Tensor("index", (window**2, window**2), "position", "buffer"),))
+        layers += [swin_layer(c, size, total, index_of)] * depth
         parts += merging(size) if index + 1 < len(depths) else ()
     parts.append(LAYER.sized(first << (len(depths) - 1)).named("final_norm"))
     parts.append(Bag(batch_norm("batch_norm", c.int("num_mel_bins"), "audio")))

@@ -283,6 +283,17 @@ BEIT: Heads = {
 @arch("beit")
 def beit(c: Fields) -> Spec:
     """BEiT (arXiv:2106.08254): no bias on keys, layer scales, relative biases by layer or shared."""
+    return beit_like(c, BEIT)
+
+
+@arch("data2vec-vision")
+def data2vec_vision(c: Fields) -> Spec:
+    """data2vec for images (arXiv:2202.03555): BEiT, pooled only to classify."""
+    return beit_like(c, {"Model": (nothing,), "ForImageClassification": BEIT["ForImageClassification"]})
+
+
+def beit_like(c: Fields, table: Heads) -> Spec:
+    """BEiT's layers under the heads of a table."""
     extra: list[Part] = [scales(c)] if c.number("layer_scale_init_value", 0.1) > 0 else []
     extra += [relative_table(c)] if c.flag("use_relative_position_bias") else []
     before = [tokens(c, "cls_token"), patches(c)]
@@ -294,7 +305,7 @@ def beit(c: Fields) -> Spec:
         "vocab_size", "pool_scales", "use_auxiliary_head", "auxiliary_channels", "auxiliary_num_convs", "image_size"
     )
     c.touch("auxiliary_concat_input", "semantic_loss_ignore_index", "add_fpn")
-    return image_encoder(c, BEIT, layers, before, final_norm=not c.flag("use_mean_pooling"))
+    return image_encoder(c, table, layers, before, final_norm=not c.flag("use_mean_pooling"))
 
 
 # -- Swin --------------------------------------------------------------------------------------------------
@@ -312,13 +323,13 @@ def swin_stages(c: Fields) -> list[tuple[int, int, int]]:
     return stages
 
 
-def swin_layer(c: Fields, size: int, total: int) -> Layer:
+def swin_layer(c: Fields, size: int, total: int, *extra: Part) -> Layer:
     """Attention within a window, with one bias a head for each distance in it."""
     bias, window = c.flag("qkv_bias"), c.int("window_size")
     part = Attention(size, total, total, size // total, q_bias=bias, k_bias=bias, v_bias=bias, o_bias=True)
     ffn = replace(mlp_of(c, size), up_bias=True, down_bias=True)
     norms = tuple(LAYER.sized(size).named(f"norm_{index}") for index in range(2))
-    return Layer((part, ffn, *norms, Table((2 * window - 1) ** 2, total, "position", "relative_bias")))
+    return Layer((part, ffn, *norms, Table((2 * window - 1) ** 2, total, "position", "relative_bias"), *extra))
 
 
 def mlp_of(c: Fields, size: int) -> Mlp:
@@ -336,18 +347,30 @@ def merging(size: int) -> tuple[Part, ...]:
 @arch("swin")
 def swin(c: Fields) -> Spec:
     """Swin (arXiv:2103.14030): stages of windowed attention; between them patches merge and the width doubles."""
+    return windowed_stages(c, normed=True)
+
+
+@arch("donut-swin")
+def donut_swin(c: Fields) -> Spec:
+    """Donut's image encoder (arXiv:2111.15664): Swin without its last norm, places stored."""
+    index = Tensor("index", (c.int("window_size", high=1 << 12) ** 2,) * 2, "position", "buffer")
+    return windowed_stages(c, Bag((index,)), normed=False, spare=1)
+
+
+def windowed_stages(c: Fields, *extra: Part, normed: bool, spare: int = 0) -> Spec:
+    """Swin, with a norm at the end or without, what else each layer holds, and `spare` rows of absolute positions."""
     stages = swin_stages(c)
     first, last = stages[0][0], stages[-1][0]
     ending = chosen(c, ("Model", "ForMaskedImageModeling", "ForImageClassification"))
     parts: list[Part] = [patches(c, first), LAYER.sized(first).named("embed_norm")]
-    parts += [places(c, 0, first)] if c.flag("use_absolute_embeddings") else []
+    parts += [places(c, spare, first)] if c.flag("use_absolute_embeddings") else []
     parts += [part for size, _, _ in stages[:-1] for part in merging(size)]
-    parts.append(LAYER.sized(last).named("final_norm"))
+    parts += [LAYER.sized(last).named("final_norm")] if normed else []
     if ending == "ForMaskedImageModeling":
         parts += [Bag((Tensor("mask_token", (1, 1, first), "embedding", "other"),)), pixel_decoder(c, last)]
     if ending == "ForImageClassification":
         parts.append(Head(labels(c), last, bias=True, name="classifier"))
-    layers = [layer for size, depth, total in stages for layer in [swin_layer(c, size, total)] * depth]
+    layers = [layer for size, depth, total in stages for layer in [swin_layer(c, size, total, *extra)] * depth]
     c.touch(
         "hidden_size",
         "num_layers",

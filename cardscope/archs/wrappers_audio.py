@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from cardscope.archs._compose import (
@@ -23,7 +24,7 @@ from cardscope.archs.gated import qwen2
 from cardscope.archs.routed import qwen3_moe
 from cardscope.archs.speech import convolution
 from cardscope.archs.towers import normed, qwen3_vision, qwen25_vision
-from cardscope.fields import Fields
+from cardscope.fields import ABSENT, Fields
 from cardscope.parts import LAYER, Bag, Layer, Part, Spec, Table, Tensor, Tower, linear, project
 
 # -- towers ------------------------------------------------------------------------------------------------
@@ -94,11 +95,25 @@ def moss(c: Fields) -> Spec:
 @arch("qwen3_asr")
 def qwen3_asr(c: Fields) -> Spec:
     """Qwen3-ASR: convolutions over the spectrum, two projections, Qwen3."""
-    text, heard = part(c, "text_config"), c.sub("audio_config")
+    text, heard = asr_parts(c)
     size = width(heard)
     layers = two_layers(heard, size, size, heard.int("output_dim"), act="activation_function")
     ending = class_of(c, ("Model", FULL, "ForTokenClassification"))
     return wrap(c, text, image_of_sound(heard), bridge(*layers), tied=ties(c, text), ending=ending)
+
+
+def asr_parts(c: Fields) -> tuple[Fields, Fields]:
+    """The text and the sound config; published files hold both in `thinker_config`, under the names of Qwen3-Omni."""
+    if c.peek("text_config") not in (ABSENT, None) or not isinstance(c.peek("thinker_config"), Mapping):
+        return part(c, "text_config"), c.sub("audio_config")
+    told = "thinker_config is read as the repository's own code reads it; transformers 5 passes over it"
+    c.log.notice("CS112", told, "thinker_config")
+    inner = c.sub("thinker_config", "qwen3_asr")
+    c.touch("support_languages")
+    inner.touch("initializer_range", "tie_word_embeddings")
+    heard = inner.sub("audio_config", "qwen3_omni_moe_audio_encoder")
+    heard.touch("id2label", "label2id", "num_labels", "tie_word_embeddings")
+    return part(inner, "text_config", "qwen3"), heard
 
 
 # -- omni --------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.oracle import hints_encoders
 from tests.oracle.hints_encoders import ADAPTED, WAVE
 from tests.oracle.knobs import INNERS, POSITIONS, pool
 
@@ -37,6 +38,13 @@ CONVNEXT: dict[str, Rule] = {
     "depths": pool([1, 2, 1, 3], [2, 1, 3, 1]),
     "num_stages": pool(3, 4),
 }
+QUERIED: dict[str, Rule] = {
+    "num_queries": pool(9, 13),
+    "position_embedding_type": pool("sine", "learned"),
+    "use_timm_backbone": lambda _: False,
+    "decoder_attention_heads": pool(4, 6),
+}
+SWIN = hints_encoders.RULES["swin"]
 NECK: dict[str, Rule] = {
     "neck_hidden_sizes": pool([20, 28, 36], [24, 32, 44, 52, 60]),
     "reassemble_factors": pool([4, 1, 0.5, 2], [2, 1, 0.25]),
@@ -175,6 +183,31 @@ RULES: dict[str, dict[str, Rule]] = {
     "voxtral_realtime_encoder": {"num_mel_bins": pool(40, 56)},
     "glmasr_encoder": {"num_mel_bins": pool(40, 56)},
     "audioflamingo3_encoder": {"num_mel_bins": pool(40, 56)},
+    "swinv2": SWIN,
+    "donut-swin": SWIN,
+    "videomae": {
+        "num_frames": lambda _: 4,
+        "tubelet_size": pool(1, 2),
+        "decoder_hidden_size": pool(96, 120),
+        "decoder_num_attention_heads": pool(4, 6),
+        "decoder_num_hidden_layers": pool(2, 3),
+        "decoder_intermediate_size": pool(*INNERS),
+    },
+    "timesformer": {
+        "num_frames": pool(5, 7),
+        "attention_type": pool("divided_space_time", "space_only", "joint_space_time"),
+    },
+    "vitpose_backbone": {
+        "num_experts": pool(1, 3),
+        "part_features": pool(24, 36),
+        "mlp_ratio": pool(2, 3),
+        "patch_size": lambda _: [4, 6],
+        "image_size": lambda d: d.pick(([24, 36], [32, 48])),
+    },
+    "detr": QUERIED,
+    "table-transformer": QUERIED,
+    "colpali": {"embedding_dim": pool(50, 60)},
+    "colqwen2": {"embedding_dim": pool(50, 60)},
     "depth_anything": {**NECK, "reassemble_hidden_size": pool(100, 120), "head_hidden_size": pool(13, 17)},
     "dpt": {**NECK, "readout_type": pool("project", "ignore", "add"), "pooler_output_size": pool(50, 60)},
     "gemma3n_audio": {

@@ -84,6 +84,12 @@ SEEDS: dict[str, dict[str, object]] = {
         "layer_types": ["full_attention" if n in (2, 6, 10, 14, 18, 21) else "conv" for n in range(24)],
     },
     "ministral": {"head_dim": 128},
+    # Their own default is a ResNet of timm's; transformers' has the same tensors.
+    "detr": {"use_timm_backbone": False, "backbone_config": {"model_type": "resnet", "out_features": ["stage4"]}},
+    "table-transformer": {
+        "use_timm_backbone": False,
+        "backbone_config": {"model_type": "resnet", "out_features": ["stage4"]},
+    },
     "nemotron": {"num_key_value_heads": 8},
     "qwen4_exp_text": {
         "indexer_n_heads": 4,

@@ -190,3 +190,73 @@ def test_an_encoder_of_gpt_oss_layers_keeps_no_cache():
 def test_encoders_that_cannot_be_are_errors(config):
     with pytest.raises(CardscopeError):
         build(config)
+
+
+def test_detr_counts_its_timm_backbone_by_name():
+    """facebook/detr-resnet-50's layout: 41.5 million parameters with frozen batch norms as buffers."""
+    named = take(build({"model_type": "detr", "architectures": ["DetrForObjectDetection"], "backbone": "resnet50"}))
+    assert (named.parameters, named.buffers) == (41_501_895, 106_240)
+
+
+def test_a_backbone_that_is_no_resnet_is_declined():
+    with pytest.raises(NotModelled, match="tf_efficientnet"):
+        build({"model_type": "detr", "architectures": ["DetrModel"], "backbone": "tf_efficientnet_b0"})
+
+
+VIT = {
+    "model_type": "vit",
+    "hidden_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 160,
+}
+GPT2 = {"model_type": "gpt2", "n_embd": 64, "n_layer": 2, "n_head": 4, "vocab_size": 300, "add_cross_attention": True}
+CAPTION = {"model_type": "vision-encoder-decoder", "architectures": ["VisionEncoderDecoderModel"], "encoder": VIT}
+
+
+def test_an_encoder_decoder_is_its_two_halves_and_a_projection():
+    both = total({**CAPTION, "decoder": GPT2})
+    eyes = total({**VIT, "architectures": ["ViTModel"]})
+    assert both - eyes - total({**GPT2, "architectures": ["GPT2LMHeadModel"]}) == 64 * 96 + 64
+
+
+def test_an_encoder_decoder_caches_only_in_its_decoder():
+    states = [state for _, state in take(build({**CAPTION, "decoder": GPT2})).states()]
+    assert {(state.per_token, state.per_source_token) for state in states} == {(128, 0), (0, 128)}
+
+
+def test_a_half_without_a_class_for_its_place_is_declined():
+    with pytest.raises(NotModelled):
+        build({**CAPTION, "decoder": {"model_type": "vit"}})
+
+
+def test_qwen3_asr_of_its_own_repository_is_read_in_its_thinker():
+    """Qwen3-ASR-0.6B keeps everything under thinker_config, which transformers 5 passes over."""
+    text = {"model_type": "qwen3_asr_text", "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28}
+    text |= {"num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128, "tie_word_embeddings": True}
+    sound = {
+        "d_model": 896,
+        "encoder_layers": 18,
+        "encoder_attention_heads": 14,
+        "encoder_ffn_dim": 3584,
+        "output_dim": 1024,
+    }
+    whole = {"text_config": text | {"vocab_size": 151936}, "audio_config": sound}
+    assert total({"model_type": "qwen3_asr", "thinker_config": whole}) == 782_426_112
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model_type": "detr", "backbone_config": {"model_type": "vit"}},
+        {"model_type": "detr", "position_embedding_type": "both"},
+        {"model_type": "detr", "backbone_config": {"model_type": "resnet", "out_features": ["stage9"]}},
+        {"model_type": "timesformer", "attention_type": "time_only"},
+        {"model_type": "vitpose", "backbone_config": {"num_experts": 2, "part_features": 9999}},
+        {"model_type": "videomae", "architectures": ["VideoMAEForPreTraining"], "decoder_num_attention_heads": 7},
+        {"model_type": "colpali", "vlm_config": {"model_type": "no such model"}},
+    ],
+)
+def test_boxes_videos_and_halves_that_cannot_be_are_errors(config):
+    with pytest.raises(CardscopeError):
+        build(config)
