@@ -31,7 +31,7 @@ def configs(count: int, path: Path) -> None:
     with path.open("w") as stream:
         for number in range(count):
             row, turn = rows[number % len(rows)], number // len(rows)
-            config = {**row["config"], "audit_row": number}
+            config = {**row["config"], "_name_or_path": f"{row['id']}-{number}"}
             if isinstance(config.get("vocab_size"), int):
                 config["vocab_size"] += turn
             stream.write(json.dumps({"id": f"{row['id']}-{number}", "config": config}) + "\n")

@@ -105,9 +105,9 @@ def audit(
     from cardscope.auditing.engine import audit as rows
     from cardscope.auditing.evidence import Asker
     from cardscope.auditing.exact_pool import pool
-    from cardscope.auditing.fetch import Fetcher
+    from cardscope.auditing.fetch import Fetcher, kept
 
-    fetch = Fetcher(token=token, offline=offline, refresh=refresh, tries=tries)
+    fetch = Fetcher(token=token, offline=offline, refresh=refresh, tries=tries, store=kept())
     return rows(ids, Asker(fetch, pool() if exact else None, headers, files), jobs, ordered=ordered)
 
 

@@ -54,6 +54,8 @@ class Asker:
     ) -> None:
         if self.exact is not None:
             self.exact.close()
+        if self.fetch.store is not None:
+            self.fetch.store.close()
 
     def quick(self, item: Item) -> bool:
         """Whether asking takes neither the network nor a child's time. Raises UsageError for a word that is none."""

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from cardscope.errors import NetworkError, RateLimited
 from cardscope.model import RawConfig
 from cardscope.source import parse, resolve
+from cardscope.source.again import Store
 from cardscope.source.transfer import Patience
 
 T = TypeVar("T")
@@ -87,22 +88,42 @@ class Fetcher:
     offline: bool = False
     refresh: bool = False
     tries: int = 4
+    store: Store | None = None
+    """What the Hub said in earlier audits, and where what it says now is kept."""
 
     def __call__(self, word: str) -> RawConfig:
         """The config of a MODEL word. Raises the CardscopeError family, Stopped."""
         if not self.online(word):
-            return resolve(word, offline=self.offline)
+            return self._here(word)
         named = parse(word)
 
         def ask() -> RawConfig:
             from cardscope.source import hub
 
             return hub.load(
-                named.target, named.revision, token=self.token, refresh=self.refresh, patience=self.patience
+                named.target,
+                named.revision,
+                token=self.token,
+                refresh=self.refresh,
+                patience=self.patience,
+                store=self.store,
             )
 
         found = self.insist(ask, each=True)
         return resolve_edits(found, named.edits)
+
+    def _here(self, word: str) -> RawConfig:
+        """A local model, or, offline, what is kept of the Hub's: its cache, earlier audits, the catalogue."""
+        named = parse(word)
+        if self.store is None or named.kind != "hub" or named.edits:
+            return resolve(word, offline=self.offline)
+        from cardscope.source import again, cache, hub
+
+        if cache.find(named.target, named.revision) is None:
+            found = again.recall(hub.connect(self.token), self.store, named.target, named.revision)
+            if found is not None:
+                return found
+        return resolve(word, offline=self.offline)
 
     def online(self, word: str) -> bool:
         """Whether the network is asked for this word."""
@@ -164,3 +185,10 @@ def _patience() -> Patience:
     first = asked.first if "HF_HUB_ETAG_TIMEOUT" in os.environ else 5.0
     total = asked.total if "HF_HUB_DOWNLOAD_TIMEOUT" in os.environ else 30.0
     return Patience(first, max(first, total))
+
+
+def kept() -> Store:
+    """The store of this machine's audits."""
+    from cardscope.source import again
+
+    return again.Store(again.default_path())

@@ -109,10 +109,10 @@ def _asker(options: Mapping[str, Any]) -> Asker:
     """Who asks here; on a cluster, each worker has its own."""
     from cardscope.auditing.evidence import Asker
     from cardscope.auditing.exact_pool import pool
-    from cardscope.auditing.fetch import Fetcher, Gate
+    from cardscope.auditing.fetch import Fetcher, Gate, kept
 
     token, offline, refresh, retries = (options[name] for name in ("token", "offline", "refresh", "retries"))
-    fetch = Fetcher(Gate(options["rate"]), token, offline, refresh, retries + 1)
+    fetch = Fetcher(Gate(options["rate"]), token, offline, refresh, retries + 1, kept())
     exact = None
     if options["exact"] and options["engine"] == "local":
         exact = pool(options["exact_jobs"], timeout=options["exact_timeout"], memory_gib=options["exact_memory"])

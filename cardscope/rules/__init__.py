@@ -31,7 +31,12 @@ def of_config(data: Mapping[str, Any], where: str) -> Iterator[Finding]:
 
 def of_repository(about: Repository) -> Iterator[Finding]:
     """What the rules find in a repository's name, files and metadata."""
-    for rule in OF_REPOSITORY:
+    rules = [*repository.RULES, *names.RULES]
+    if about.beside:
+        rules += companions.RULES
+    if about.facts or about.contents or about.local:
+        rules += weights.RULES
+    for rule in rules:
         for key, message in rule.check(about):
             yield Finding(rule.code, rule.severity, message[:LONGEST], key)
 

@@ -14,12 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cardscope.errors import CardscopeError, NetworkError, UsageError
 from cardscope.model import HubFacts, RawConfig
-from cardscope.source import again, cache, hubfacts, strictjson, transfer
+from cardscope.source import cache, hubfacts, strictjson, transfer
 from cardscope.source.transfer import Answer, Part, Patience
+
+if TYPE_CHECKING:
+    from cardscope.source.again import Store
 
 MAX_INFO = 30_000_000
 """Bytes of the Hub's answer about one repository; one with 100,000 files needs about 20 MB."""
@@ -78,21 +81,23 @@ def load(
     refresh: bool = False,
     patience: Patience | None = None,
     beside: Beside | None = None,
+    store: Store | None = None,
 ) -> RawConfig:
     """The config of a Hub id at the commit its revision names now.
 
+    A `store` keeps what the Hub says, and configs, for the next of many; without one the cache does.
     `beside` is told of the repository as soon as the Hub has answered, before its config is fetched.
     Raises NotFound, Gated, RateLimited, NetworkError, TooLarge, NotAConfig, or UsageError for a bad endpoint.
     """
     client = connect(token, patience)
-    facts = ask(client, name, revision)
+    facts = ask(client, name, revision, store)
     if beside is not None:
         beside(RawConfig(data={}, id=name, source="hub", revision=facts.commit, hub=facts, asked=revision))
     if facts.files and "config.json" not in dict(facts.files):
         return _without_config(client, name, revision, facts)
     data = None if refresh or facts.commit is None else cache.read_commit(name, facts.commit)
     if data is None:
-        data = _fetch(client, name, revision, facts)
+        data = _fetch(client, name, revision, facts, None if refresh else store)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return RawConfig(data=data, id=name, source="hub", revision=facts.commit, fetched=now, hub=facts, asked=revision)
 
@@ -181,12 +186,16 @@ def _stored_token(wait: Patience) -> str | None:
         raise UsageError("the token of this machine cannot be read", hint=hint) from error
 
 
-def ask(client: Client, name: str, revision: str | None) -> HubFacts:
+def ask(client: Client, name: str, revision: str | None, store: Store | None = None) -> HubFacts:
     """What the Hub says of a repository: one request, no file opened; of many, only whether it still holds."""
     at = f"/revision/{quoted(revision)}" if revision else ""
     path, what = f"/api/models/{name}{at}?blobs=true", f"the answer about {name}"
-    fetch = again.get if client.patience.turn is not None else Client.get
-    answer = fetch(client, path, MAX_INFO, what)
+    if store is None:
+        answer = client.get(path, MAX_INFO, what)
+    else:
+        from cardscope.source import again
+
+        answer = again.get(client, store, path, MAX_INFO, what)
     if answer.status != 200:
         from cardscope.source import huberrors
 
@@ -201,7 +210,7 @@ def ask(client: Client, name: str, revision: str | None) -> HubFacts:
     return hubfacts.read(found)
 
 
-def _fetch(client: Client, name: str, revision: str | None, facts: HubFacts) -> dict[str, object]:
+def _fetch(client: Client, name: str, revision: str | None, facts: HubFacts, store: Store | None) -> dict[str, object]:
     """Download config.json at the commit, keep it in the cache, and parse it."""
     where = f"the config.json of {name}"
     sizes = dict(facts.files)
@@ -209,14 +218,24 @@ def _fetch(client: Client, name: str, revision: str | None, facts: HubFacts) -> 
     if announced is not None and announced > strictjson.MAX_CONFIG:
         strictjson.too_large(where, announced, strictjson.MAX_CONFIG)
     at = facts.commit or revision or "main"
-    answer = client.get(f"/{name}/resolve/{quoted(at)}/config.json", strictjson.MAX_CONFIG, where)
+    path = f"/{name}/resolve/{quoted(at)}/config.json"
+    place = None
+    if store is not None and facts.commit is not None:
+        from cardscope.source import again
+
+        place = again.key(client, path)
+        if (kept := store.get(place)) is not None:
+            return strictjson.load(kept.body, where)
+    answer = client.get(path, strictjson.MAX_CONFIG, where)
     if answer.status != 200:
         from cardscope.source import huberrors
 
         huberrors.refuse(answer, client, name, revision, facts)
     _check_not_a_page(answer, client)
     data = strictjson.load(answer.body, where)
-    if facts.commit is not None:
+    if facts.commit is not None and store is not None and place is not None:
+        store.put(place, facts.commit, answer.body)
+    elif facts.commit is not None:
         cache.store(name, revision, facts.commit, answer.body)
     return data
 

@@ -18,6 +18,7 @@ import cardscope
 from cardscope.auditing.fetch import Fetcher, Gate
 from cardscope.cli import run
 from cardscope.errors import NetworkError
+from cardscope.source.again import Store
 from tests.hub.conftest import CONFIG, FILES
 from tests.hub.hubserver import HubServer, Repo
 from tests.hub.test_audit import HOSTILE, begin, wait_for_rows
@@ -50,14 +51,32 @@ def test_what_was_kept_for_one_token_is_not_shown_to_another(hub):
     assert (first.status, second.error.kind) == ("ok", "not_found")
 
 
-def test_a_kept_answer_that_is_damaged_is_asked_for_anew(hub, tmp_path):
+@pytest.mark.parametrize("damage", [b"", b"no database", b"SQLite format 3\0" + bytes(4096)])
+def test_a_store_that_is_damaged_is_no_store(hub, tmp_path, damage):
     list(cardscope.audit(["org/ok"]))
-    (kept,) = (tmp_path / "cardscope" / "hub").rglob("*.z")
-    kept.write_bytes(kept.read_bytes()[:-9])
+    (tmp_path / "cardscope" / "hub.sqlite").write_bytes(damage)
     hub.requests.clear()
     (row,) = cardscope.audit(["org/ok"])
     assert row.status == "ok"
     assert "if-none-match" not in hub.requests[0].headers
+
+
+def test_what_an_audit_was_told_serves_the_next_one_offline(hub):
+    (told,) = cardscope.audit(["org/ok"])
+    hub.requests.clear()
+    (row,) = cardscope.audit(["org/ok"], offline=True)
+    assert (row, hub.requests) == (told, [])
+
+
+def test_two_audits_keep_their_answers_in_one_store(tmp_path):
+    first, second = Store(tmp_path / "hub.sqlite"), Store(tmp_path / "hub.sqlite")
+    first.put(b"a", "1", b"one")
+    second.put(b"b", "2", b"two")
+    first.close()
+    second.close()
+    again = Store(tmp_path / "hub.sqlite")
+    assert (again.get(b"a"), again.get(b"b"), again.get(b"c")) == (("1", b"one"), ("2", b"two"), None)
+    again.close()
 
 
 def test_every_request_passes_the_gate(hub):
