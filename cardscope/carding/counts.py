@@ -119,6 +119,7 @@ def bare_parameters(claim: Claim, known: Witnesses) -> Held:
     half = bare + parts.get("head", 0)
     if holds(claim.said, half):
         return Held("agrees", known.counted, half, "with the head, without the embedding")
-    if _cut(claim.said, bare) or known.towers > 1:
+    gap = abs(float(str(claim.said.value)) - bare) / max(1, bare)
+    if _cut(claim.said, bare) or known.towers > 1 or gap < 0.03:
         return Held("ambiguous", known.counted, bare, f"{bare:,} without embeddings and head")
     return Held("disagrees", known.counted, bare, off(claim.said, bare))

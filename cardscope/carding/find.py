@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from cardscope.carding import markup, names, sentences, stated, subject, tables
 from cardscope.carding.claims import ALL
-from cardscope.carding.claims.kind import normal
+from cardscope.carding.claims.kind import Kind, inside, normal
 from cardscope.carding.model import Claim, Where
 from cardscope.carding.read import Document, Piece
 from cardscope.carding.subject import Subject
@@ -26,6 +27,8 @@ _SPEC_LANGUAGES = frozenset({"yaml", "yml", "json", "toml", "text", "txt", "", "
 _PROGRAM = re.compile(
     r"^\s{0,20}(?:import |from \w+ import|pip |>>>|def |class |\$ |curl |docker |vllm |git |python)", re.MULTILINE
 )
+
+_SIZE_OF_FILES: Final = next(kind for kind in ALL if kind.name == "file_size")
 
 
 def claims(document: Document, own: Subject) -> list[Claim]:
@@ -97,17 +100,24 @@ def _elsewhere(piece: Piece, own: Subject) -> bool:
 
 def beside(label: str, value: str, quote: str, line: int, where: Where, own: Subject | None = None) -> Iterator[Claim]:
     """What a value says beside a label, by the first kind whose label it is."""
-    plain = normal(label)
+    for plain in (normal(label), inside(label)):
+        kind = named(plain)
+        found = list(kind.read(value, label)) if kind else []
+        if kind and kind.name == "base_model" and own is not None:
+            found = [said for said in found if not sentences.is_itself(str(said.value), own)]
+        if not found and kind and kind.name == "parameters":
+            found = list(_SIZE_OF_FILES.read(value, label))  # `Size | 16 GB`
+        yield from (Claim(said, quote[: sentences.QUOTED], line, where) for said in found)
+        if found:
+            return
+
+
+@lru_cache(maxsize=4096)
+def named(plain: str) -> Kind | None:
+    """The kind whose label a normalised label is."""
     if not plain or len(plain) > 60:
-        return
-    for kind in ALL:
-        if kind.label.fullmatch(plain):
-            found = list(kind.read(value, label))
-            if kind.name == "base_model" and own is not None:
-                found = [said for said in found if not sentences.is_itself(str(said.value), own)]
-            yield from (Claim(said, quote[: sentences.QUOTED], line, where) for said in found)
-            if found:
-                return
+        return None
+    return next((kind for kind in ALL if kind.label.fullmatch(plain)), None)
 
 
 def _text(piece: Piece, held: Piece | None, own: Subject) -> Iterator[Claim]:

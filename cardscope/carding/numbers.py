@@ -40,10 +40,12 @@ _MARK = (
 )
 QUANTITY: Final = re.compile(
     rf"(?:(?:{_MARK})\s{{0,2}})?(?<![A-Za-z0-9_.,$#/@])(?<![A-Za-z0-9][-–_])(?P<number>{_NUMBER})"
-    rf"(?:(?P<gap>[\s\u00a0-]{{0,2}})(?P<unit>{_WORDS})(?![A-Za-zÀ-ÿа-яА-Я0-9]))?(?P<plus>\+?)(?![A-Za-z_]|[.,]?\d)",
+    rf"(?:(?P<gap>[\s\u00a0-]{{0,2}})(?P<unit>{_WORDS})(?:(?<=[\u3000-\uffff])|(?![A-Za-zÀ-ÿа-яА-Я0-9])))?(?P<plus>\+?)"
+    r"(?:(?<=[\u3000-\uffff])|(?![A-Za-z_]))(?![.,]?\d)",
     re.IGNORECASE,
 )
 """A number with its unit and the word before it that loosens it."""
+_LONG: Final = frozenset({"mill", "mili", "milh", "mio", "милл", "млн"})
 SIGNIFICANT_ZERO: Final = 0.05
 """A number that ends in zero (40B) is read to ±5 %: whether the zero was counted or rounded to cannot be told."""
 ROUND: Final = 0.025
@@ -83,6 +85,11 @@ class Quantity(NamedTuple):
         """The plain, decimal reading."""
         return self.readings[0].value
 
+    def within(self, low: float, high: float) -> Quantity | None:
+        """The quantity in the reading that lies within bounds, the plain one first; None where none does."""
+        kept = tuple(reading for reading in self.readings if low <= reading.value <= high)
+        return self._replace(readings=kept) if kept else None
+
     @property
     def exact(self) -> bool:
         """Whether the number is written out to its last digit."""
@@ -117,7 +124,10 @@ def quantity(match: re.Match[str]) -> Quantity:
     scale = _UNITS.get(unit, 1.0)
     readings: list[Reading] = []
     steps = []
-    for number, step in _numbers(match["number"], bool(unit)):
+    found = _numbers(match["number"], bool(unit))
+    if unit[:4] in _LONG and len(found) > 1:
+        found.reverse()  # 7.200 millones: the point groups thousands
+    for number, step in found:
         if scale == 1e8 and number % 10 == 0:  # 720亿 is 72 billion, and rounded as such
             number, scale = number / 10, 1e9  # noqa: PLW2901 - the same number in the unit of its digits
         readings.append(_reading(number, step, scale, loose))
@@ -142,14 +152,14 @@ def _numbers(text: str, has_unit: bool) -> list[tuple[float, float]]:
         return [decimal]
     if separators == {","}:
         return [(joined, 1.0), decimal] if has_unit else [(joined, 1.0)]
-    return [decimal] if has_unit else [decimal, (joined, 1.0)]
+    return [decimal, (joined, 1.0)]
 
 
 def _reading(number: float, step: float, scale: float, loose: str, how: str = "") -> Reading:
     value, half = number * scale, step * scale / 2
-    rounded = scale > 1 and step == 1 and number % 10 == 0 and number >= 10
-    if rounded:
-        half = max(half, min(5 * scale, SIGNIFICANT_ZERO * value))
+    if scale > 1 and step == 1 and number % 10 == 0 and number >= 10:
+        zeros = len(f"{number:.0f}") - len(f"{number:.0f}".rstrip("0"))
+        half = max(half, min(10**zeros * scale / 2, SIGNIFICANT_ZERO * value))
     if scale == 1 and number >= 10_000 and number % 1000 == 0:
         half = max(half, ROUND * value)
     if loose == "about":

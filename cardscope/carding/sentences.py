@@ -21,6 +21,8 @@ _BY_SCALING = re.compile(
     r"(?:yarn|rope|ntk|extrapolat|position interpolation|dynamic|longrope|scaling)",
     re.IGNORECASE,
 )
+_LABELLED = re.compile(r"\s{0,3}([A-Z][\w ()#-]{2,40}?)\s?[:：]\s{0,3}(\S.{0,70})$")
+"""A sentence within a paragraph that is a label and its value."""
 _OUTPUT = re.compile(r"\b(?:output|generat\w+|response|answer)s?\b", re.IGNORECASE)
 _LISTED = re.compile(r"\d\s?[BM](?:\s?,|\s?/|\s(?:and|or|&))\s{0,2}(?:and |or )?\d[\d.]{0,5}\s?[BM]\b")
 """Sizes in a row: `350M, 700M and 1.2B`."""
@@ -55,8 +57,17 @@ def claims(piece: Piece, own: Subject, where: Where) -> Iterator[Claim]:
         at = text.replace("\n", " ").find(sentence, position) if sentence else position
         line = piece.line + text.count("\n", 0, max(at, 0))
         position = max(at, position)
-        if 8 <= len(sentence) <= 2000:
+        label = _LABELLED.match(sentence) if number and len(sentence) <= 120 else None
+        found = _beside(label, sentence, line, where, own) if label else []
+        yield from found
+        if not found and 8 <= len(sentence) <= 2000:
             yield from (Claim(said, sentence.strip()[:QUOTED], line, where) for said in _sentence(sentence, own))
+
+
+def _beside(label: re.Match[str], sentence: str, line: int, where: Where, own: Subject) -> list[Claim]:
+    from cardscope.carding.find import beside
+
+    return list(beside(label[1], label[2], sentence.strip(), line, where, own))
 
 
 def _sentence(sentence: str, own: Subject) -> Iterator[Said]:
@@ -153,9 +164,7 @@ def _clause(clause: str, sentence: str, wanted: list[Kind], own: Subject) -> Ite
                     taken.add(found.start)
                     if _about_this(said, found, clause, sentence, own):
                         yield _stretched(said, found, clause, sentence)
-    others = [
-        size for size in subject.sizes(_without_tokens(sentence)) if own.sizes and not subject.own_size(own, size)
-    ]
+    others = [size for size in subject.sizes(_of_models(sentence)) if own.sizes and not subject.own_size(own, size)]
     for kind in wanted:
         if kind.prose and kind.name != "base_model" and not (others and kind.name in {"attention", "architecture"}):
             yield from (said for said, _ in kind.prose(clause))
@@ -214,15 +223,21 @@ def _without_tokens(text: str) -> str:
     )
 
 
+def _of_models(text: str) -> str:
+    """The text without counts of tokens, and without sizes that are parts of one model: total, active."""
+    return re.sub(
+        r"\d[\d.,]{0,12}\s?-?(?:[BM]|billion|million)\s?(?:parameters? )?(?:are |is )?(?:in total"
+        r"|total|activ\w+|non-embedding)",
+        " ",
+        _without_tokens(text),
+        flags=re.IGNORECASE,
+    )
+
+
 def _own_parameters(said: Said, clause: str, sentence: str, own: Subject) -> bool:
     """A size in a sentence that lists several is this model's only where its name says so."""
     value = float(said.value) if isinstance(said.value, int | float) else 0.0
-    rest = re.sub(
-        r"\d[\d.,]{0,12}\s?-?(?:[BM]|billion|million)\s?(?:total|activ\w+|parameters? activ\w+|non-embedding)",
-        " ",
-        _without_tokens(sentence),
-        flags=re.IGNORECASE,
-    )
+    rest = _of_models(sentence)
     others = {
         size for size in subject.sizes(rest) if abs(size - value) > 0.02 * value and not subject.own_size(own, size)
     }

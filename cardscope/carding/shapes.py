@@ -111,7 +111,7 @@ def context(claim: Claim, known: Witnesses) -> Held:
         return Held("cannot be checked", "config.json", native, "the config sets no rope scaling that leads there")
     if claim.said.detail == "family":
         return Held("ambiguous", "config.json", native, f"said of the family; this model has {native:,} positions")
-    if value < native and (claim.where not in LABELLED or claim.said.loose):
+    if value < native and "position" not in claim.quote.split("|")[0].split(":")[0].lower():
         return Held("ambiguous", "config.json", native, f"{native:,} positions; fewer may be meant or recommended")
     kinds = known.report.attention.layers if known.report and known.report.attention else {}
     if not known.numbers("max_position", "n_positions") or known.numbers("rope_ratio", "alibi"):

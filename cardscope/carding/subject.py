@@ -187,12 +187,12 @@ def fit(own: Subject, text: str) -> float | None:
 
 def _same_size(word: str, own: Subject) -> bool:
     match = _NAME_SIZE.fullmatch(word)
-    return match is not None and any(abs(_size(match[1], match[2]) - size) <= 0.08 * size for size in own.sizes)
+    return match is not None and any(abs(_size(match[1], match[2]) - size) <= 0.1 * size for size in own.sizes)
 
 
 def own_size(own: Subject, size: float) -> bool:
     """Whether a size named in a text is this model's, as its name has it; rounded alike."""
-    return any(abs(size - each) <= 0.08 * each for each in own.sizes)
+    return any(abs(size - each) <= 0.1 * each for each in own.sizes)
 
 
 def section_speaks_of_others(path: Iterable[str]) -> bool:

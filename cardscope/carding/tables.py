@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from cardscope.carding import subject
-from cardscope.carding.claims import ALL
-from cardscope.carding.claims.kind import normal
+from cardscope.carding.claims.kind import inside, normal
 from cardscope.carding.model import Claim
 from cardscope.carding.read import Table
 from cardscope.carding.subject import Subject
@@ -101,6 +100,17 @@ def claims(table: Table, own: Subject) -> Iterator[Claim]:
         if not subject.section_speaks_of_others(path) and not _belongs_elsewhere(head, path, own):
             yield from _of_pairs(rows)
         return
+    if subject.section_speaks_of_others(path):
+        yield from (claim for claim in _of_family(rows, own) if claim.kind in _IN_RESULTS)
+        return
+    yield from _of_family(rows, own)
+
+
+_IN_RESULTS = frozenset({"parameters", "active_parameters", "architecture", "gpu_hours", "base_model"})
+"""What a table of results may say of this model beside its scores."""
+
+
+def _of_family(rows: Sequence[tuple[int, tuple[str, ...]]], own: Subject) -> Iterator[Claim]:
     column = _column(rows, own)
     if column is not None:
         for line, cells in rows[1:]:
@@ -122,8 +132,10 @@ def _belongs_elsewhere(head: Sequence[str], path: Sequence[str], own: Subject) -
 
 
 def _kind(label: str) -> str | None:
-    plain = normal(label)
-    return next((kind.name for kind in ALL if kind.label.fullmatch(plain)), None) if plain else None
+    from cardscope.carding.find import named
+
+    kind = named(normal(label)) or named(inside(label))
+    return kind.name if kind else None
 
 
 def _pairs(rows: Sequence[tuple[int, tuple[str, ...]]]) -> bool:

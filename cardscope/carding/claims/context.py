@@ -32,7 +32,8 @@ def fits(found: Quantity) -> bool:
 
 def read(text: str, label: str) -> Iterator[Said]:
     """`128K`, `32,768 natively and 131,072 with YaRN`, `Full 131,072 tokens and generation 8192 tokens`."""
-    found = [each for each in quantities(text[:200], 5) if fits(each)]
+    settled = (each.within(64, 2e8) for each in quantities(text[:200], 5))
+    found = [each for each in settled if each is not None and fits(each)]
     for at, each in enumerate(found):
         end = found[at + 1].start if at + 1 < len(found) else min(len(text), each.end + 40)
         head = text[found[at - 1].end if at else 0 : each.start]

@@ -44,6 +44,12 @@ _PAREN = re.compile(r"\s?[(（\[][^()（）\[\]]{0,80}[)）\]]")
 _EMOJI = re.compile(r"^[^\w#(]+|[\s:：*`=]+$")
 
 
+def inside(label: str) -> str:
+    """What stands in brackets in a label: `Time (GPU hours)` → gpu hours."""
+    match = _PAREN.search(label[:120])
+    return normal(match[0].strip(" ()（）[]")) if match else ""
+
+
 def normal(label: str) -> str:
     """A label in lower case without count words, brackets and signs: `Number of Layers ($L$):` → layers."""
     text = _PAREN.sub("", label[:120].replace("_", " ")).strip()
@@ -73,8 +79,11 @@ def plain_number(kind: str, low: float, high: float) -> Read:
 
     def read(text: str, _label: str) -> Iterator[Said]:
         found = next(quantities(text, 1), None)
-        if found and found.start <= 24 and low <= found.value <= high and not _measured(text[found.end :]):
-            yield of_quantity(kind, found)
+        if found is None or found.start > 24 or _measured(text[found.end :]):
+            return
+        settled = found.within(low, high)
+        if settled is not None:
+            yield of_quantity(kind, settled)
 
     return read
 

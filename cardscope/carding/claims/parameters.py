@@ -10,10 +10,9 @@ from cardscope.carding.model import Said, of_quantity
 from cardscope.carding.numbers import Quantity, quantities
 
 _PARAMETERS = (
-    r"(?:total |overall |model |trainable |learnable |network |dense )?(?:weights? and )?param(?:eter)?s?\b"
+    r"(?:total |overall |model |trainable |learnable |network |dense )?(?:weights? and )?param(?:eter)?(?:s|n)?\b"
     r"|(?:个|個)?(?:模型)?参数|(?:規模の)?(?:の)?パラメータ|(?:개)?(?:의)?\s?(?:파라미터"
-    r"|매개변수)|de param|di parametri|parámetros|paramètres"
-    r"|parâmetros|параметр|参数规模"
+    r"|매개변수)|(?:de |di )?(?:param|parám|parâm|параметр)|参数规模"
 )
 _COUNT = (
     r"param(?:eter)?s?(?: (?:count|size|number))?|number of (?:model )?param(?:eter)?s|model size"

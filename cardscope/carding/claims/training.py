@@ -90,6 +90,7 @@ KINDS = (
             Around(before(r"(?:for|saw|seen|sees|consum\w+|totall?ing|total of)"), after(r"(?:pre-?training |training "
                                                                                          r"|high-quality"
                                                                                          r" )?tokens\b")),
+            Around(after=after(r"(?:的)?\s?(?:个)?tokens?(?:的)?(?:数据|语料)?(?:上)?进行(?:了)?(?:预)?训练")),
             Around(after=after(r"tokens? (?:of|from) (?:pre-?train\w*|training|(?:\w{1,12}"
                                r" ){0,3}(?:data|text|corpus|web))")),
         ),

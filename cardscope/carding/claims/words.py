@@ -19,7 +19,7 @@ _DERIVED = re.compile(
     r" using)|finetune of|(?:continued? |further )?(?:pre-?|post-?)?trained (?:from|on top of|based on)|based on"
     r"|built (?:on(?: top of)?|upon|from)|derived from|initiali[sz]ed (?:from|with)|quantized version"
     r" of|derivative of|adapter (?:for|of)|merge of|starting from|developed from|post-trained from"
-    r"|distilled from|used? the pre-?trained|(?:is|was) post-trained (?:based )?on)"
+    r"|used? the pre-?trained|(?:is|was) post-trained (?:based )?on)"
     r"\s(?:the )?(?:base )?(?:model )?(?:\w{2,12}['’]s )?",
     re.IGNORECASE,
 )
