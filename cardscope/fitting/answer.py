@@ -108,7 +108,7 @@ def answer(found: Target, load: Load, engine: Engine) -> Fit:
         sure,
         others,
         command_line(engine.name, found, load, need),
-        speed(found, load),
+        speed(found, load, need.parts),
         (*_notes(found, load), *need.notes),
     )
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from cardscope.errors import UsageError
 from cardscope.fitting.hardware import Devices, Gpu, card
 
+DRIVER = Path("/proc/driver/nvidia/gpus")
 DRM = Path("/sys/class/drm")
 
 
 def detect() -> Devices:
-    """What is here. Raises UsageError where not even the CPU's memory can be read."""
+    """What is here. Raises UsageError where it cannot be asked: no `gpu` extra, or not even the CPU's memory."""
     found = _nvidia() or _amd() or _memory()
     if not found:
         raise UsageError("this machine's memory could not be read", hint='--gpu "24GB" says how much there is')
@@ -26,6 +27,11 @@ def _nvidia() -> list[Gpu]:
     try:
         import pynvml  # type: ignore[import-not-found]
     except ImportError:
+        if DRIVER.is_dir():
+            raise UsageError(
+                "an NVIDIA GPU is here, but nothing that could ask how much of it is free",
+                hint="pip install 'cardscope[gpu]', or say which it is: --gpu \"RTX 4090\"",
+            ) from None
         return []
     try:
         pynvml.nvmlInit()

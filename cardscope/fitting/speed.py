@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cardscope.fitting.engines.transformers import cache_bytes
@@ -17,23 +18,35 @@ class Speed:
     first_token_seconds: float | None
 
 
-def speed(target: Target, load: Load) -> Speed | None:
-    """Bounds from the table's bandwidth and dense bf16 throughput, summed over the devices; None without a GPU.
+def speed(target: Target, load: Load, parts: tuple[float, ...] | None = None) -> Speed | None:
+    """Bounds from the table's bandwidth and dense bf16 throughput; None without a GPU.
 
-    Every sequence of a batch may ask for other experts: the bound reads the active ones once.
+    Devices that work at once add up; `parts` are the shares of those that work one after another.  Every sequence of a
+    batch may ask for other experts: the bound reads the active ones once.
     """
     if load.devices is None:
         return None
     gpus = load.devices.gpus
     total, active = target.inventory.parameters, target.inventory.active
-    wide = [gpu.bandwidth for gpu in gpus if gpu.bandwidth]
-    fast = [gpu.bf16 for gpu in gpus if gpu.bf16]
     if not total or active is None:
         return Speed(None, None)
+    wide = _together([gpu.bandwidth for gpu in gpus], parts)
+    fast = _together([gpu.bf16 for gpu in gpus], parts)
     found = sizes(target, load.quant)
     # Of the input table one row is read a token; a tied table is read as the head.
     table = 0 if target.facts.tied_embeddings else found.table
     bytes_read = (found.total - table) * active / total + cache_bytes(target, load, load.tokens)
-    decode = load.batch * sum(wide) / bytes_read if len(wide) == len(gpus) and bytes_read else None
-    first = 2 * active * load.context * load.batch / sum(fast) if len(fast) == len(gpus) else None
+    decode = load.batch * wide / bytes_read if wide and bytes_read else None
+    first = 2 * active * load.context * load.batch / fast if fast else None
     return Speed(decode, first)
+
+
+def _together(rates: Sequence[float | None], parts: tuple[float, ...] | None) -> float | None:
+    """What several devices do a second: their sum, or the mean that their shares of one job weigh."""
+    known = [rate for rate in rates if rate]
+    if len(known) != len(rates):
+        return None
+    if parts is None:
+        return sum(known)
+    seconds = sum(part / rate for part, rate in zip(parts, known, strict=True))
+    return 1 / seconds if seconds else None

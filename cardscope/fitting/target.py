@@ -104,6 +104,8 @@ class Need:
     host: int = 0
     settings: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    parts: tuple[float, ...] | None = None
+    """Each device's share of the layers where the devices work one after another; None where all work at once."""
 
     @property
     def total(self) -> int:

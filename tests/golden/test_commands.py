@@ -1,4 +1,4 @@
-"""What explain, compare, train and design print, as it was last agreed upon, and that it agrees with itself.
+"""What explain, compare, fit, train and design print, as it was last agreed upon, and that it agrees with itself.
 
 `pytest tests/golden --update-golden` rewrites fixtures/commands; the differences are for a person to read.
 """
@@ -17,12 +17,29 @@ import cardscope
 from cardscope.comparison import render as compared
 from cardscope.derivation import render as derived
 from cardscope.designing import render as designed
+from cardscope.fitting import render as fitted
+from cardscope.fitting import show_tune as tuned
 from cardscope.report.lines import columns, plain
 from cardscope.training import render as trained
 from tests import facts
 
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "commands"
 FORMS = ("txt", "json", "md")
+QWEN3_8B = {
+    "model_type": "qwen3", "hidden_size": 4096, "intermediate_size": 12288, "num_hidden_layers": 36, "head_dim": 128,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 151_936, "max_position_embeddings": 40_960,
+    "tie_word_embeddings": False, "torch_dtype": "bfloat16",
+}  # fmt: skip
+
+
+def _fit(config: dict[str, Any] | str, gpu: str | None, **options: Any) -> Any:
+    return cardscope.fit(config, gpu, headers=False, **options)
+
+
+def _tune(config: dict[str, Any] | str, gpu: str | None, **options: Any) -> Any:
+    return cardscope.finetune(config, gpu, headers=False, **options)
+
+
 MADE: dict[str, tuple[Callable[[], Any], Any]] = {
     "explain-nanochat-d20": (lambda: cardscope.explain("nanochat:d20"), derived),
     "explain-mixtral": (lambda: cardscope.explain(facts.MIXTRAL_8X7B), derived),
@@ -34,6 +51,36 @@ MADE: dict[str, tuple[Callable[[], Any], Any]] = {
     "train-nanochat-d32": (lambda: cardscope.train("nanochat:d32", device_batch=8, mfu=0.5092, price=24), trained),
     "train-gpt2": (lambda: cardscope.train(facts.GPT2, device_batch=8, devices=1), trained),
     "design-thirds": (lambda: cardscope.design(params="38M", split="1:1:1", price=24), designed),
+    "fit-4090": (lambda: _fit(QWEN3_8B, "RTX 4090"), fitted),
+    "fit-3060-offload": (lambda: _fit(QWEN3_8B, "RTX 3060 12GB"), fitted),
+    "fit-two-sizes": (
+        lambda: _fit(QWEN3_8B, "RTX 4090 + RTX 3060 12GB", context=32_768, engine_options={"device_map": "sequential"}),
+        fitted,
+    ),
+    "fit-nowhere": (lambda: _fit(facts.GPT2, None), fitted),
+    "fit-vllm-stages": (
+        lambda: _fit(facts.DEEPSEEK_V3, "16xH100", engine="vllm", engine_options={"pipeline_parallel_size": 2}),
+        fitted,
+    ),
+    "fit-phone": (
+        lambda: _fit("nanochat:d20", "4GB phone", engine="llama.cpp", quant="q4_k_m", context=2048),
+        fitted,
+    ),
+    "fit-gemma-llama-cpp": (
+        lambda: _fit(facts.GEMMA3_27B, "M3 Max 64GB", engine="llama.cpp", quant="q4_k_m", context=65_536),
+        fitted,
+    ),
+    "finetune-full": (lambda: _tune(QWEN3_8B, "RTX 4090"), tuned),
+    "finetune-qlora": (lambda: _tune(QWEN3_8B, "RTX 4090", method="qlora", options={"recompute": "layers"}), tuned),
+    "finetune-fsdp": (
+        lambda: _tune(
+            QWEN3_8B,
+            "8xH100",
+            sequence=8192,
+            options={"sharding": "fsdp", "precision": "mixed", "recompute": "selective"},
+        ),
+        tuned,
+    ),
     "design-llama": (lambda: cardscope.design(params="125M", family="llama", gqa=(1, 3), limit=4), designed),
 }
 

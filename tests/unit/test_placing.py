@@ -101,3 +101,13 @@ def test_llama_cpp_puts_whole_layers_and_the_output_on_the_last_device():
     assert one.weights == two.weights
     low, high = sorted(two.each)
     assert high - low < 2 * 128_256 * 4096
+
+
+def test_devices_that_work_one_after_another_do_not_add_up():
+    """Two cards of one kind decode no faster than one where each holds half of the layers; with vLLM they do."""
+    one, two, both = (
+        fit(gpu, engine).speed.decode_tokens_per_second
+        for gpu, engine in (("H100", "transformers"), ("2xH100", "transformers"), ("2xH100", "vllm"))
+    )
+    assert two == pytest.approx(one)
+    assert both == pytest.approx(2 * one)

@@ -39,7 +39,8 @@ def need(target: Target, load: Load) -> Need:
     host = resident + cache_bytes(target, load) - cache + output_bytes(target)
     if load.on_host:
         device, host = device + host, 0
-    each = tuple(size + compute + context for size in dealt(target, load, found, device, cache, layers))
+    held = dealt(target, load, found, device, cache, layers)
+    each = tuple(size + compute + context for size in held)
     return Need(
         device,
         cache,
@@ -54,6 +55,7 @@ def need(target: Target, load: Load) -> Need:
             "n_gpu_layers": layers if layers < target.layers else target.layers + 1,
             "flash_attn": flag(load.options, "flash_attn", default=True),
         },
+        parts=tuple(size / max(1, sum(held)) for size in held),
         notes=() if load.on_host else ("the token embeddings stay in the host's memory",),
     )
 

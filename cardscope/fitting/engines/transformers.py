@@ -92,6 +92,7 @@ def _mapped(target: Target, load: Load, devices: Devices) -> Need:
             "layers": [round(share * target.layers) for share in found.layers],
         },
         notes=tuple(_said(found)),
+        parts=found.layers,
     )
 
 
