@@ -20,6 +20,7 @@ from cardscope.source import hub, local
 _MODEL: Final = re.compile(
     r"(?:pytorch_model|diffusion_pytorch_model|adapter_model|consolidated|model)\b.*\.(?:bin|pth|pt)"
 )
+_META: Final = re.compile(r"meta_(\d{1,12})\.json")
 INDEX: Final = "pytorch_model.bin.index.json"
 MOST: Final = 16
 """Files whose directories are read; of more, only the list's sizes are added up."""
@@ -33,17 +34,29 @@ class FileList(NamedTuple):
     how: str
 
 
-def named(files: Mapping[str, int | None]) -> dict[str, int | None]:
-    """The model's own files: shards where there are any, a single file otherwise; no optimizer, no training state."""
+def is_native(where: str) -> bool:
+    """Whether a config was read from nanochat's meta_*.json, beside which model_*.pt lies."""
+    return _META.fullmatch(where.rpartition("/")[2]) is not None
+
+
+def named(files: Mapping[str, int | None], where: str = "") -> dict[str, int | None]:
+    """The model's own files: shards where there are any, a single file otherwise; no optimizer, no training state.
+
+    A native checkpoint of nanochat is the one file of its meta's step.
+    """
+    meta = _META.fullmatch(where.rpartition("/")[2])
+    if meta is not None:
+        own = f"{where.rpartition('/')[0]}/model_{meta[1]}.pt".removeprefix("/")
+        return {name: size for name, size in files.items() if name in {own, own.rpartition("/")[2]}}
     found = {n: size for n, size in files.items() if "/" not in n and _MODEL.fullmatch(n)}
     shards = {n: size for n, size in found.items() if "-of-" in n}
     plain = {n: size for n, size in found.items() if n == "pytorch_model.bin"}
     return plain or shards or found
 
 
-def read_local(folder: Path, files: Mapping[str, int | None]) -> FileList | None:
+def read_local(folder: Path, files: Mapping[str, int | None], where: str = "") -> FileList | None:
     """What a folder's list tells; None where it holds no such files."""
-    found = named(files)
+    found = named(files, where)
     index = folder / INDEX
     if len(found) > 1 and index.is_file():
         total = parse_index(local.read(index, str(index), MAX_INDEX), str(index)).total_size
@@ -55,7 +68,7 @@ def read_local(folder: Path, files: Mapping[str, int | None]) -> FileList | None
 def read_remote(raw: RawConfig, token: str | bool | None) -> FileList | None:
     """What a repository's list tells: its index, else the zip directories at the files' ends, else their sizes."""
     files = dict(raw.hub.files) if raw.hub else {}
-    found = named(files)
+    found = named(files, raw.where)
     if not found:
         return None
     client = hub.connect(token)

@@ -58,6 +58,9 @@ def _read(raw: RawConfig, spec: Spec | None, token: str | bool | None, ahead: Ah
     known = facts(raw.data, spec)
     if raw.folder is not None and raw.weights and raw.weights.lower().endswith(".gguf"):
         return _gguf(Path(raw.folder), raw.weights, known)
+    if raw.folder is not None and filelist.is_native(raw.where):
+        listed = filelist.read_local(Path(raw.folder), dict(raw.files), raw.where)
+        return Look(reason=None if listed else "no weights lie beside the meta", listed=listed)
     if raw.folder is not None and (raw.weights or raw.where.endswith("config.json") or raw.source == "cache"):
         from cardscope.checkpoint import local
 

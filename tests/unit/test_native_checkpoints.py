@@ -49,6 +49,13 @@ def test_the_weights_settle_what_a_fine_tuned_meta_leaves_open(tmp_path, epoch):
     assert any("model_000650.pt holds" in note and epoch in note for note in found.model.notes)
 
 
+def test_the_bytes_of_the_weights_are_a_witness(tmp_path):
+    checkpoint(tmp_path, "E8", {"model_config": INNER | {"window_pattern": "L"}})
+    checkpoint(tmp_path, "E8", {"model_config": INNER}, step=9)
+    found = cardscope.inspect(str(tmp_path), exact=False).parameters.checkpoint
+    assert (found.source, found.stored_bytes) == ("file-list", counts.stored_bytes(BY_NAME["E8"], SIZES))
+
+
 def test_releases_of_equal_tensors_are_told_apart_by_the_meta(tmp_path):
     """E4 and E6 have the same tensors; a pretraining meta without fp8 is of January and February."""
     user = {"depth": 6, "scalar_lr": 0.5, "aspect_ratio": 64, "window_pattern": "SSSL"}
