@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "cardscope" / "data" / "checked.json"
 
 REMOTE = {
+    "Dream": "Hub total of Dream-org/Dream-v0-Instruct-7B",
     "PanguEmbedded": "index of openpangu/openPangu-Embedded-7B",
     "RefinedWeb": "Hub total of tiiuae/falcon-40b",
     "RefinedWebModel": "falcon-7b, counted by transformers' falcon",
@@ -40,6 +41,7 @@ REMOTE = {
     "kimi_k3": "Hub total of moonshotai/Kimi-K3",
     "kimi_k2": "Hub total of moonshotai/Kimi-K2-Instruct less its FP8 scales",
     "kimi_vl": "Hub total of moonshotai/Kimi-VL-A3B-Instruct less 26 × 64 biases and 1,728 numbers not named",
+    "llada": "Hub total of GSAI-ML/LLaDA-8B-Instruct",
     "llava_llama": "the same class as llava_mistral, before Llama",
     "llava_mistral": "Hub total of microsoft/llava-med-v1.5-mistral-7b",
     "llava_qwen": "Hub total of lmms-lab/llava-onevision-qwen2-7b-ov",

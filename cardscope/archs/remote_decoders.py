@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import floor
 
 from cardscope.archs._read import (
@@ -99,3 +100,36 @@ def rwkv5(c: Fields) -> Spec:
     layers = [first, *[layer] * c.layers()][: c.layers()]
     # The paper counts 2·D·V, and the published weights hold a head of their own, whatever the file says of tying.
     return decoder(c, layers, norm=LAYER, max_positions="context_length", tied=False)
+
+
+# -- diffusion: every token is written at once, so nothing is cached ----------------------------------------
+
+
+@arch("llada")
+def llada(c: Fields) -> Spec:
+    """LLaDA (arXiv:2502.09992): Llama's layers under OLMo's names, attention in both directions."""
+    named(c, hidden_size="d_model", num_hidden_layers="n_layers", num_attention_heads="n_heads")
+    named(c, num_key_value_heads="n_kv_heads", intermediate_size="mlp_hidden_size", vocab_size="embedding_size")
+    for key, known in (("block_type", "llama"), ("layer_norm_type", "rms")):
+        if c.text(key, known) != known:
+            raise NotModelled(f"{key} {c.text(key)!r} is not modelled for llada", hint=f"{known} is")
+    for key in ("attention_layer_norm", "include_bias", "input_emb_norm", "bias_for_layer_norm", "alibi"):
+        if c.flag(key, fallback=False):
+            raise NotModelled(f"{key} is not modelled for llada", hint=f"--set {key}=false")
+    c.touch("attention_layer_norm_with_affine", "layer_norm_with_affine", "activation_type", "block_group_size")
+    c.touch("mlp_ratio", "rope", "rope_full_precision", "init_fn", "precision", "multi_query_attention", "init_device")
+    bias = c.flag("include_qkv_bias", fallback=False)
+    part = attention(c, qkv_bias=bias, o_bias=False, head_dim=split_heads(c, heads(c)))
+    tied = c.flag("weight_tying", fallback=True)
+    return stack(
+        c, replace(part, caches=False), mlp(c), tied=tied, head="causal_lm", max_positions="max_sequence_length"
+    )
+
+
+@arch("Dream")
+def dream(c: Fields) -> Spec:
+    """Dream 7B (arXiv:2508.15487): Qwen2.5's layers, attention in both directions; the class's name ends in Model."""
+    part = attention(c, qkv_bias=True, o_bias=False, head_dim=split_heads(c, heads(c)))
+    c.touch("sliding_window", "max_window_layers", "use_sliding_window", "architectures")
+    tied = c.flag("tie_word_embeddings", fallback=False)
+    return stack(c, replace(part, caches=False), mlp(c), tied=tied, head="causal_lm")

@@ -30,8 +30,8 @@ def text_of(c: Fields, key: str, classes: Mapping[str, str]) -> Fields:
     first = listed[0] if isinstance(listed, list) and listed else None
     typed = isinstance(raw, Mapping) and bool(raw.get("model_type"))
     if (first is not None or not typed) and (not isinstance(first, str) or first not in classes):
-        named = f"names the class {first}, which" if isinstance(first, str) else "names no text model that"
-        raise NotModelled(f"{c.prefix}{key} {named} is not modelled", hint="--exact counts it")
+        told = f"the class {first} in {key}" if isinstance(first, str) else f"a {key} that names no text model"
+        raise NotModelled(f"{told} is not modelled for {c.model_type}", hint="--exact counts it")
     return c.sub(key) if typed or first is None else c.sub(key, classes[first])
 
 

@@ -47,7 +47,21 @@ STEP = {
     "attention_other_setting": {"attention_type": "sliding_attention", "num_attention_heads": 96},
     "moe_layers_enum": ",".join(map(str, range(3, 45))),
 }  # fmt: skip
+LLADA = {
+    "model_type": "llada", "architectures": ["LLaDAModelLM"], "d_model": 4096, "n_layers": 32, "n_heads": 32,
+    "n_kv_heads": 32, "mlp_hidden_size": 12288, "mlp_ratio": 4, "embedding_size": 126464, "vocab_size": 126464,
+    "weight_tying": False, "include_bias": False, "include_qkv_bias": False, "block_type": "llama", "rope": True,
+    "layer_norm_type": "rms", "max_sequence_length": 4096, "block_group_size": 1, "activation_type": "silu",
+}  # fmt: skip
+DREAM = {
+    "model_type": "Dream", "architectures": ["DreamModel"], "hidden_size": 3584, "intermediate_size": 18944,
+    "num_hidden_layers": 28, "num_attention_heads": 28, "num_key_value_heads": 4, "vocab_size": 152064,
+    "tie_word_embeddings": False, "max_position_embeddings": 131072, "max_window_layers": 28,
+}  # fmt: skip
 CASES = {
+    # safetensors totals of GSAI-ML/LLaDA-8B-Instruct and Dream-org/Dream-v0-Instruct-7B
+    "LLaDA-8B": (LLADA, 8_015_581_184),
+    "Dream-7B": (DREAM, 7_615_616_512),
     # safetensors totals of apple/OpenELM-270M and apple/OpenELM-1_1B
     "OpenELM-270M": (OPENELM_270M, 271_527_168),
     "OpenELM-1_1B": (OPENELM_1B, 1_079_891_456),
@@ -82,6 +96,12 @@ def test_rwkv5_keeps_a_matrix_for_each_head():
     assert count == 1
     assert state.per_token == 0
     assert state.constant == ((2 * 2560, None), (2560 * 64, "float32"))
+
+
+@pytest.mark.parametrize("config", [LLADA, DREAM], ids=["LLaDA", "Dream"])
+def test_a_diffusion_model_caches_nothing(config):
+    """Every token is written at once, so there are no keys and values to keep."""
+    assert list(take(build(config)).states()) == []
 
 
 def test_step_is_explained_to_the_last_number():
@@ -124,7 +144,12 @@ def test_a_config_that_cannot_be_is_one_error(config, change):
 
 @pytest.mark.parametrize(
     ("config", "change"),
-    [(RWKV5, {"model_version": "6_0"}), (STEP, {"use_head_wise_attn_gate": False})],
+    [
+        (RWKV5, {"model_version": "6_0"}),
+        (STEP, {"use_head_wise_attn_gate": False}),
+        (LLADA, {"block_type": "sequential"}),
+        (LLADA, {"include_bias": True}),
+    ],
 )
 def test_another_form_is_not_modelled(config, change):
     """What was not seen in published code is said, never guessed."""
