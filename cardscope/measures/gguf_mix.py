@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from cardscope.inventory import Inventory
@@ -17,20 +17,24 @@ from cardscope.parts import Tensor
 
 BITS: Final[Mapping[str, float]] = {
     "F32": 32, "F16": 16, "Q8_0": 8.5, "Q6_K": 6.5625, "Q5_K": 5.5, "Q5_1": 6.0, "Q5_0": 5.5, "Q4_K": 4.5,
-    "Q4_0": 4.5, "Q3_K": 3.4375, "IQ4_XS": 4.25, "IQ4_NL": 4.5,
+    "Q4_1": 5.0, "Q4_0": 4.5, "Q3_K": 3.4375, "Q2_K": 2.625, "IQ4_XS": 4.25, "IQ4_NL": 4.5, "IQ3_S": 3.4375,
+    "MXFP4": 4.25,
 }  # fmt: skip
 """Bits of one weight, scales included: 8 · bytes / elements of a block."""
 FALLBACK: Final[Mapping[str, str]] = {
-    "Q6_K": "Q8_0", "Q5_K": "Q5_1", "Q4_K": "Q5_0", "Q3_K": "IQ4_NL", "IQ4_XS": "IQ4_NL",
+    "Q6_K": "Q8_0", "Q5_K": "Q5_1", "Q4_K": "Q5_0", "Q3_K": "IQ4_NL", "Q2_K": "IQ4_NL", "IQ4_XS": "IQ4_NL",
+    "IQ3_S": "IQ4_NL",
 }  # fmt: skip
+"""What stands in where blocks of 256 do not divide a row."""
 
-Role = Literal["small", "table", "output", "v", "k", "qkv", "o", "down", "other"]
+Role = Literal["small", "table", "output", "v", "k", "qkv", "o", "down", "expert", "expert down", "other"]
+_DOWN: Final = ("down", "expert down")
 
 
 class Slot(NamedTuple):
     """Tensors that every mix treats alike: their role and where their layers stand.
 
-    `more`: among the layers that get more bits; `early`: in the first sixteenth, eighth, or two layers.
+    `more`: among the layers that get more bits; then: in the first sixteenth, eighth, two or four layers.
     """
 
     role: Role
@@ -38,119 +42,147 @@ class Slot(NamedTuple):
     sixteenth: bool = False
     eighth: bool = False
     second: bool = False
+    fourth: bool = False
     whole: bool = True
     """Whether blocks of 256 divide its rows."""
+    narrow: bool = False
+    """Whether not even blocks of 32 do."""
 
 
 class Traits(NamedTuple):
-    """What the mixes ask of a model: query heads per KV head, experts."""
+    """What the mixes ask of a model: query heads per KV head, experts, and whether it is as deep as Llama 70B."""
 
     group: int = 1
     experts: int = 0
+    deep: bool = False
 
 
-Mix = Callable[[Slot, Traits], str]
+class Mix(NamedTuple):
+    """A file type of llama.cpp: the type of most matrices, and those kept better, by role and place."""
+
+    base: str
+    v: Callable[[Slot, Traits], str | None] = lambda _slot, _model: None
+    down: Callable[[Slot, Traits], str | None] = lambda _slot, _model: None
+    o: str | None = None
+    qkv: str | None = None
+    o_eight: bool = False
+    """Whether a model of eight experts keeps the outputs of its attention in Q5_K."""
+    output: str = "Q6_K"
 
 
-def _q4_k_m(slot: Slot, model: Traits) -> str:
-    match slot.role:
-        case "v" | "k" if model.experts == 8:
-            return "Q8_0"
-        case "v" | "down" if slot.more:
-            return "Q6_K"
-        case "o" if model.experts == 8:
-            return "Q5_K"
-        case "qkv":
-            return "Q5_K"
-        case _:
-            return "Q4_K"
+def _if(test: str, kind: str) -> Callable[[Slot, Traits], str | None]:
+    """`kind` where the slot's flag of that name is set."""
+    return lambda slot, _model: kind if getattr(slot, test) else None
 
 
-def _q5_k_m(slot: Slot, model: Traits) -> str:
-    if slot.role in {"v", "k"} and model.experts == 8:
-        return "Q8_0"
-    return "Q6_K" if slot.role == "qkv" or (slot.role in {"v", "down"} and slot.more) else "Q5_K"
-
-
-def _q3_k_m(slot: Slot, model: Traits) -> str:
-    match slot.role:
-        case "v" | "k" if model.experts == 8:
-            return "Q8_0"
-        case "v":
-            return "Q5_K" if slot.second else "Q4_K"
-        case "down":
-            return "Q5_K" if slot.sixteenth else "Q4_K" if slot.more else "Q3_K"
-        case "o":
-            return "Q5_K" if model.experts == 8 else "Q4_K"
-        case "qkv":
-            return "Q4_K"
-        case _:
-            return "Q3_K"
-
-
-def _iq4_xs(slot: Slot, model: Traits) -> str:
-    if slot.role in {"v", "k"} and model.experts == 8:
-        return "Q8_0"
-    if (slot.role == "v" and model.group >= 4) or (slot.role == "down" and slot.eighth):
-        return "Q5_K"
-    return "Q5_K" if slot.role == "o" and model.experts == 8 else "IQ4_XS"
-
-
-def _q4_0(slot: Slot, model: Traits) -> str:
-    return "Q8_0" if slot.role in {"v", "k"} and model.experts == 8 else "Q4_0"
+def _grouped(kind: str) -> Callable[[Slot, Traits], str | None]:
+    """`kind` where four query heads or more share a KV head."""
+    return lambda _slot, model: kind if model.group >= 4 else None
 
 
 MIXES: Final[Mapping[str, Mix]] = {
-    "Q8_0": lambda _slot, _model: "Q8_0",
-    "Q6_K": lambda slot, model: "Q8_0" if slot.role in {"v", "k"} and model.experts == 8 else "Q6_K",
-    "Q5_K_M": _q5_k_m,
-    "Q4_K_M": _q4_k_m,
-    "Q4_0": _q4_0,
-    "IQ4_XS": _iq4_xs,
-    "Q3_K_M": _q3_k_m,
+    "Q8_0": Mix("Q8_0", output="Q8_0"),
+    "Q6_K": Mix("Q6_K"),
+    "Q5_K_M": Mix("Q5_K", _if("more", "Q6_K"), _if("more", "Q6_K"), qkv="Q6_K"),
+    "Q5_K_S": Mix("Q5_K"),
+    "Q4_K_M": Mix("Q4_K", _if("more", "Q6_K"), _if("more", "Q6_K"), qkv="Q5_K", o_eight=True),
+    "Q4_K_S": Mix("Q4_K", _if("fourth", "Q5_K"), _if("eighth", "Q5_K"), o_eight=True),
+    "Q4_0": Mix("Q4_0"),
+    "Q4_1": Mix("Q4_1"),
+    "Q5_0": Mix("Q5_0"),
+    "Q5_1": Mix("Q5_1"),
+    "IQ4_XS": Mix("IQ4_XS", _grouped("Q5_K"), _if("eighth", "Q5_K"), o_eight=True),
+    "IQ4_NL": Mix("IQ4_NL", _grouped("Q5_K"), _if("eighth", "Q5_K"), o_eight=True),
+    "Q3_K_M": Mix(
+        "Q3_K",
+        lambda slot, _model: "Q5_K" if slot.second else "Q4_K",
+        lambda slot, _model: "Q5_K" if slot.sixteenth else "Q4_K",
+        o="Q4_K",
+        qkv="Q4_K",
+        o_eight=True,
+    ),
+    "Q3_K_S": Mix("Q3_K", o_eight=True),
+    "Q3_K_L": Mix("Q3_K", lambda _slot, _model: "Q5_K", lambda _slot, _model: "Q5_K", o="Q5_K", qkv="Q4_K"),
+    "Q2_K": Mix(
+        "Q2_K",
+        lambda _slot, model: "Q4_K" if model.group >= 4 else "Q3_K",
+        lambda _slot, _model: "Q3_K",
+        o="Q3_K",
+        o_eight=True,
+    ),
+    "IQ3_S": Mix("IQ3_S", _grouped("Q4_K"), o_eight=True),
+    "IQ3_M": Mix(
+        "IQ3_S",
+        lambda _slot, _model: "Q4_K",
+        lambda slot, model: "Q4_K" if slot.eighth or (model.experts == 8 and slot.more) else None,
+        o="Q4_K",
+        qkv="Q4_K",
+        o_eight=True,
+    ),
+    "MXFP4_MOE": Mix("Q8_0", output="Q8_0"),
 }
+"""Names of llama.cpp's file types that need no importance matrix."""
+SHOWN: Final = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "IQ4_XS", "Q3_K_M")
+"""Those that a report lists."""
 
 
 def rows(inventory: Inventory) -> Iterator[tuple[str, int, str]]:
     """(name, bytes, rule) of the main model's tensors in each GGUF precision; nothing where no layer can be packed."""
     counts = _slots(inventory)
-    if not any(slot.role not in _LEFT for slot in counts):
+    if not any(slot.role not in {"small", "table", "output"} for slot in counts):
         return
-    total = sum(counts.values())
-    numels = tuple(counts.values())
-    for name, kinds, weights in _types(tuple(counts), _traits(inventory)):
-        bits, types = 0.0, dict.fromkeys(kinds, 0)
-        for kind, weight, numel in zip(kinds, weights, numels, strict=True):
-            bits += numel * weight
+    model = _traits(inventory)
+    for name in SHOWN:
+        bits, types = 0.0, Counter[str]()
+        for slot, numel in counts.items():
+            kind = _type(name, slot, model)
+            bits += numel * BITS[kind]
             types[kind] += numel
-        most = sorted(types.items(), key=_by_count)[:3]
-        share = ", ".join([f"{kind} {100 * n / total:.0f} %" for kind, n in most])
+        share = ", ".join(f"{kind} {100 * n / sum(types.values()):.0f} %" for kind, n in types.most_common(3))
         yield f"GGUF {name}", int(bits / 8), f"llama.cpp's mix without importance matrix: {share}; metadata not counted"
 
 
-_LEFT: Final = frozenset({"small", "table", "output"})
+def sizes(inventory: Inventory, name: str) -> Iterator[tuple[Tensor, int]]:
+    """Every tensor of the main model with the bytes of all its copies under one of MIXES; metadata not counted."""
+    model = _traits(inventory)
+    for tensor, slot, numel in _tensors(inventory):
+        yield tensor, int(numel * BITS[_type(name, slot, model)] / 8)
 
 
-def _by_count(item: tuple[str, int]) -> int:
-    return -item[1]
-
-
-@lru_cache(maxsize=512)
-def _types(slots: tuple[Slot, ...], model: Traits) -> tuple[tuple[str, tuple[str, ...], tuple[float, ...]], ...]:
-    """Each mix with the type it gives every slot, and its bits; models of one shape share the answer."""
-    found = []
-    for name, mix in MIXES.items():
-        kinds = tuple(_type(name, mix, slot, model) for slot in slots)
-        found.append((name, kinds, tuple(BITS[kind] for kind in kinds)))
-    return tuple(found)
-
-
-def _type(name: str, mix: Mix, slot: Slot, model: Traits) -> str:
+def _type(name: str, slot: Slot, model: Traits) -> str:
     if slot.role == "small":
         return "F32"
-    # The head, or the embedding that serves as one, keeps six bits where most have fewer.
-    chosen = ("Q8_0" if name == "Q8_0" else "Q6_K") if slot.role == "output" else mix(slot, model)
+    mix = MIXES[name]
+    if slot.role == "output":
+        # The head, or the embedding that serves as one, keeps six bits where most have fewer.
+        chosen = mix.output if slot.whole else "Q8_0"
+    elif name == "MXFP4_MOE":
+        chosen = "MXFP4" if slot.role in {"expert", "expert down"} else "Q8_0"
+    else:
+        chosen = _chosen(mix, slot, model)
+    if slot.narrow:
+        return "F16"
     return chosen if slot.whole else FALLBACK.get(chosen, chosen)
+
+
+def _chosen(mix: Mix, slot: Slot, model: Traits) -> str:
+    eight = model.experts == 8
+    match slot.role:
+        case "v" | "k" if eight:
+            return "Q8_0"
+        case "v":
+            found = mix.v(slot, model) or mix.base
+            return "Q5_K" if model.deep and found in {"Q3_K", "Q4_K"} else found
+        case "down" | "expert down":
+            return mix.down(slot, model) or mix.base
+        case "o" if eight:
+            return "Q5_K" if mix.o_eight else mix.base
+        case "o":
+            return mix.o or mix.base
+        case "qkv":
+            return mix.qkv or mix.base
+        case _:
+            return mix.base
 
 
 def _traits(inventory: Inventory) -> Traits:
@@ -162,34 +194,34 @@ def _traits(inventory: Inventory) -> Traits:
                 heads = max(heads, queries // keys)
             found = getattr(part, "experts", 0)
             experts = max(experts, found if isinstance(found, int) else 0)
-    return Traits(heads, experts)
+    layers = sum(group.count for group in inventory.groups if group.layers)
+    return Traits(heads, experts, layers == 80 and heads == 8)
 
 
-def _slots(inventory: Inventory) -> dict[Slot, int]:
-    counts: dict[Slot, int] = {}
-    has_head = any(t.component == "head" and t.kind == "linear" for g in inventory.groups for t in g.tensors)
-    layers = max((max(group.layers, default=-1) + 1 for group in inventory.groups), default=0)
-    for group in inventory.groups:
-        sums: dict[tuple[Role, bool], int] = {}
-        for tensor in group.tensors:
-            if tensor.kind != "buffer":
-                shape = tensor.shape
-                key = _role(tensor, has_head=has_head), bool(shape) and shape[-1] % 256 == 0
-                sums[key] = sums.get(key, 0) + tensor.numel
-        places = _places(group.layers, layers) if group.layers else ((_NOWHERE, group.count),)
-        for (role, whole), numel in sums.items():
-            for place, times in places if role in _PLACED else ((_NOWHERE, group.count),):
-                slot = _slot(role, whole, place)
-                counts[slot] = counts.get(slot, 0) + times * numel
+def _slots(inventory: Inventory) -> Counter[Slot]:
+    counts: Counter[Slot] = Counter()
+    for _, slot, numel in _tensors(inventory):
+        counts[slot] += numel
     return counts
 
 
-_PLACED: Final = frozenset({"v", "down"})
-
-
-@cache
-def _slot(role: Role, whole: bool, place: Slot) -> Slot:
-    return place._replace(role=role, whole=whole)
+def _tensors(inventory: Inventory) -> Iterator[tuple[Tensor, Slot, int]]:
+    """(tensor, slot, numbers): every tensor of every group, once for each place that its layers stand in."""
+    has_head = any(t.component == "head" and t.kind == "linear" for g in inventory.groups for t in g.tensors)
+    layers = max((max(group.layers, default=-1) + 1 for group in inventory.groups), default=0)
+    for group in inventory.groups:
+        places = _places(group.layers, layers) if group.layers else ((_NOWHERE, group.count),)
+        for tensor in group.tensors:
+            if tensor.kind == "buffer":
+                continue
+            role = _role(tensor, has_head=has_head)
+            columns = tensor.shape[-1] if tensor.shape else 0
+            plain = Slot(role, whole=columns % 256 == 0, narrow=role != "small" and columns % 32 != 0)
+            if role not in {"v", *_DOWN}:
+                yield tensor, plain, group.count * tensor.numel
+                continue
+            for place, times in places:
+                yield tensor, place._replace(role=role, whole=plain.whole, narrow=plain.narrow), times * tensor.numel
 
 
 _NOWHERE: Final = Slot("other")
@@ -204,7 +236,7 @@ def _places(indexes: tuple[int, ...], layers: int) -> tuple[tuple[Slot, int], ..
 def _place(index: int, layers: int) -> Slot:
     eighth = layers // 8
     more = index < eighth or index >= 7 * layers // 8 or (index - eighth) % 3 == 2
-    return Slot("other", more, index < layers // 16, index < eighth, index < 2)
+    return Slot("other", more, index < layers // 16, index < eighth, index < 2, index < 4)
 
 
 def _role(tensor: Tensor, *, has_head: bool) -> Role:
