@@ -16,12 +16,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 RUNS = 3
-COUNTS = (1_000, 10_000)
+COUNTS = (1_000, 10_000, 40_000)
 HUB = (1_000, 32, 0.05)
+PEERS = 10
 
 
 def configs(count: int, path: Path) -> None:
@@ -37,14 +39,14 @@ def configs(count: int, path: Path) -> None:
             stream.write(json.dumps({"id": f"{row['id']}-{number}", "config": config}) + "\n")
 
 
-def once(given: Path, out: Path) -> tuple[float, float, int]:
+def once(given: Path, out: Path, *options: str) -> tuple[float, float, int]:
     """Wall seconds, processor seconds and peak memory in MiB of one audit."""
     code = (
         "import resource, sys; from cardscope.cli import run; "
         "code = run(sys.argv[1:]); used = resource.getrusage(resource.RUSAGE_SELF); "
         "print(code, used.ru_utime + used.ru_stime, used.ru_maxrss // 1024)"
     )
-    words = ["audit", "--from", str(given), "-o", str(out), "--offline"]
+    words = ["audit", "--from", str(given), "-o", str(out), *options]
     began = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=True)
     status, processor, memory = done.stdout.split()
@@ -53,50 +55,101 @@ def once(given: Path, out: Path) -> tuple[float, float, int]:
     return time.perf_counter() - began, float(processor), int(memory)
 
 
-def from_hub(count: int, jobs: int, latency: float, folder: Path) -> float:
-    """Wall seconds of auditing `count` repositories of a Hub on this machine, two requests each."""
+class Hubbed(NamedTuple):
+    """An audit against a Hub on this machine."""
+
+    wall: float
+    processor: float
+    requests: int
+
+
+def from_hub(count: int, jobs: int, latency: float, folder: Path) -> tuple[list[Hubbed], float, int]:
+    """An audit of `count` repositories, the same again; seconds of one hf-mem; bytes kept for the next audit."""
+    from benchmarks.run import peer_copy
     from tests.hub.hubserver import HubServer, Repo
 
+    header = json.dumps({"w": {"dtype": "BF16", "shape": [8, 8], "data_offsets": [0, 128]}}).encode()
+    weights = len(header).to_bytes(8, "little") + header + bytes(128)
     repos = {}
     for line in (folder / "in.jsonl").read_text().splitlines()[:count]:
         row = json.loads(line)
-        repos[row["id"]] = Repo({"config.json": json.dumps(row["config"]).encode()})
+        repos[row["id"]] = Repo({"config.json": json.dumps(row["config"]).encode(), "model.safetensors": weights})
     (folder / "ids.txt").write_text("".join(f"{name}\n" for name in repos))
+    found = []
     with HubServer(repos, latency=latency) as hub:
-        environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "hf")}
-        words = ["audit", "--from", str(folder / "ids.txt"), "-o", str(folder / "hub.jsonl"), "--jobs", str(jobs)]
-        began = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "cardscope", *words], cwd=ROOT, env=environment, check=True)
-        return time.perf_counter() - began
+        os.environ |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "hf"), "CARDSCOPE_CACHE": str(folder / "kept")}
+        for _ in range(2):
+            hub.requests.clear()
+            wall, processor, _ = once(folder / "ids.txt", folder / "hub.jsonl", "--jobs", str(jobs))
+            found.append(Hubbed(wall, processor, len(hub.requests)))
+        copy = peer_copy(hub.url, folder)
+        peer = statistics.median(_peer(name, copy) for name in list(repos)[:PEERS])
+    return found, peer, (folder / "kept" / "hub.sqlite").stat().st_size
+
+
+def _peer(name: str, copy: Path) -> float:
+    command = [sys.executable, "-c", "from hf_mem.cli import main; main()", "--model-id", name]
+    began = time.perf_counter()
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": str(copy)}, check=True, capture_output=True)
+    return time.perf_counter() - began
 
 
 def main() -> None:
     """Measures and writes the page."""
     facts = (
         f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; medians of {RUNS} runs; "
-        f"load before {os.getloadavg()[0]:.1f}. Start-up, reading, findings, journal and output included."
+        f"load before {os.getloadavg()[0]:.1f}. Start-up, reading, all rules, journal and output included."
     )
     lines = [
         "# Auditing configs, analytic only", "",
         facts, "",
-        "| configs | models/s of processor time | models/s of wall time | peak memory, MiB |", "|---|---:|---:|---:|",
+        "| distinct configs | models/s of processor time | models/s of wall time | peak memory, MiB |",
+        "|---|---:|---:|---:|",
     ]  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        given, out = folder / "in.jsonl", folder / "out.jsonl"
         for count in COUNTS:
-            given, out = Path(folder) / "in.jsonl", Path(folder) / "out.jsonl"
             configs(count, given)
-            runs = [once(given, out) for _ in range(RUNS)]
+            runs = [once(given, out, "--offline") for _ in range(RUNS)]
             wall, processor, memory = (statistics.median(run[at] for run in runs) for at in range(3))
             lines.append(f"| {count:,} | {count / processor:,.0f} | {count / wall:,.0f} | {memory:,.0f} |")
-        wall = from_hub(*HUB, Path(folder))
-    count, jobs, latency = HUB
-    ideal = 2 * count * latency / jobs
-    lines += ["", (
-        f"{count:,} models of a Hub on this machine (one process beside), {1000 * latency:.0f} ms before each of two "
-        f"answers, {jobs} jobs: {wall:.1f} s, {wall / ideal:.1f} × requests × latency / jobs ({ideal:.1f} s)."
+        row, shard = out.stat().st_size / COUNTS[-1], _as_parquet(out, folder) / COUNTS[-1]
+        measured, peer, kept = from_hub(*HUB, folder)
+    lines += ["", *_hub_lines(measured, peer), "", (
+        f"On disk, a model: {row:,.0f} bytes of JSON lines (and as many of journal while it runs), {shard:,.0f} "
+        f"of Parquet; {kept / HUB[0]:,.0f} of what the Hub said, for the next audit."
     )]  # fmt: skip
     (ROOT / "benchmarks/RESULTS-audit.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
+
+
+def _as_parquet(out: Path, folder: Path) -> int:
+    """Bytes of the same rows as Parquet."""
+    target = folder / "out.parquet"
+    command = [sys.executable, "-m", "cardscope", "audit", "--merge", str(out), "-o", str(target)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return target.stat().st_size
+
+
+def _hub_lines(measured: list[Hubbed], peer: float) -> list[str]:
+    """The audits against a Hub, beside the least that requests and latency allow and a loop over hf-mem."""
+    count, jobs, latency = HUB
+    lines = [
+        f"{count:,} models of a Hub on this machine, {1000 * latency:.0f} ms before each answer, {jobs} jobs:", "",
+        "| | seconds | requests | requests × latency / jobs | ratio | processor seconds |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]  # fmt: skip
+    for name, run in zip(("first audit", "the same again"), measured, strict=True):
+        least = run.requests * latency / jobs
+        ratio = run.wall / least
+        lines.append(
+            f"| {name} | {run.wall:.1f} | {run.requests:,} | {least:.1f} | {ratio:.2f} | {run.processor:.1f} |"
+        )
+    return [*lines, "", (
+        f"hf-mem in a loop, one process a model, on the same Hub: median of {PEERS} models {peer:.2f} s, so "
+        f"{peer * count:,.0f} s for {count:,}: {peer * count / measured[0].wall:.0f} × the audit."
+    )]  # fmt: skip
 
 
 if __name__ == "__main__":
