@@ -62,6 +62,7 @@ def _merged(found: list[Claim]) -> list[Claim]:
             claim.said.value,
             claim.said.detail if claim.kind in {"file_size", "parameters"} else "",
             claim.where == "name",
+            claim.where == "metadata" and claim.kind in {"license", "languages"},
         )
         if key not in kept:
             kept[key] = claim
@@ -92,10 +93,15 @@ def _of_piece(piece: Piece, held: Piece | None, own: Subject) -> Iterator[Claim]
 
 def _elsewhere(piece: Piece, own: Subject) -> bool:
     """Whether the headings above lead away from the model's own description."""
-    path = [heading for heading in piece.section if subject.fit(own, heading) is None or not own.known]
-    if subject.section_speaks_of_others(path) or subject.of_component((*path, *piece.under)):
+    return _leads_away(piece.section, piece.under, own)
+
+
+@lru_cache(maxsize=256)
+def _leads_away(section: tuple[str, ...], under: tuple[str, ...], own: Subject) -> bool:
+    path = [heading for heading in section if subject.fit(own, heading) is None or not own.known]
+    if subject.section_speaks_of_others(path) or subject.of_component((*path, *under)):
         return True
-    return any(subject.foreign(own, text) for text in (*path[-1:], *piece.under) if text)
+    return any(subject.foreign(own, text) for text in (*path[-1:], *under) if text)
 
 
 def beside(label: str, value: str, quote: str, line: int, where: Where, own: Subject | None = None) -> Iterator[Claim]:
@@ -172,8 +178,10 @@ def _split(row: str) -> tuple[str, str]:
 
 def _after_label(piece: Piece, held: Piece, own: Subject, where: Where) -> Iterator[Claim]:
     """A value that stands alone under its label: a heading or a bold line, then `Name: 8,767,123,696`."""
+    if held.place not in {"heading", "prose"} or piece.line - held.line > 4 or len(held.text) > 80:
+        return
     match = _ONLY_LABEL.match(held.text)
-    if not match or held.place not in {"heading", "prose"} or piece.line - held.line > 4:
+    if not match:
         return
     if held.place == "prose" and not held.raw.strip().startswith(("**", "<b>", "__")):
         return

@@ -14,7 +14,7 @@ _HTML_IMAGE = re.compile(r"<img\b([^<>]{0,3000})>", re.IGNORECASE)
 _BREAK = re.compile(r"<(?:br|/p|/div|/li|hr|/h\d|/td|/tr)\s?/?>", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,3000}>")
 _STRONG = re.compile(r"\*\*|__|(?<![A-Za-z0-9])[*_](?=\S)|(?<=\S)[*_](?![A-Za-z0-9_])|~~|`")
-_SPACE = re.compile(r"[ \t\u00a0\u3000]{1,}")
+_SPACE = re.compile(r"[ \t\u00a0\u3000]{2,}|[\t\u00a0\u3000]")
 _ATTRIBUTE = re.compile(r"\b(alt|src)\s?=\s?(?:\"([^\"]{0,2000})\"|'([^']{0,2000})')", re.IGNORECASE)
 _BADGE = re.compile(
     r"https?://img\.shields\.io/(?:static/v1/?\?([^\s\"'<>)]{1,400})|badge/([^\s\"'<>)?]{1,400}))", re.IGNORECASE
@@ -56,10 +56,13 @@ def plain(text: str) -> str:
         text = _REFERENCE.sub(r"\1", text)
     if "<" in text:
         text = _TAG.sub("", text)
-    text = _STRONG.sub("", text)
+    if "*" in text or "_" in text or "`" in text or "~" in text:
+        text = _STRONG.sub("", text)
     if "&" in text:
         text = html.unescape(text)
-    return _SPACE.sub(" ", text.replace("\\_", "_").replace("\\-", "-").replace("\\|", "|")).strip()
+    if "\\" in text:
+        text = text.replace("\\_", "_").replace("\\-", "-").replace("\\|", "|")
+    return _SPACE.sub(" ", text).strip()
 
 
 def lead(text: str) -> tuple[str, str] | None:

@@ -39,12 +39,14 @@ _MARK = (
     r"|environ|aproximadamente|약)"
 )
 QUANTITY: Final = re.compile(
-    rf"(?:(?:{_MARK})\s{{0,2}})?(?<![A-Za-z0-9_.,$#/@])(?<![A-Za-z0-9][-–_])(?P<number>{_NUMBER})"
+    rf"(?<![A-Za-z0-9_.,$#/@])(?<![A-Za-z0-9][-–_])(?P<number>{_NUMBER})"
     rf"(?:(?P<gap>[\s\u00a0-]{{0,2}})(?P<unit>{_WORDS})(?:(?<=[\u3000-\uffff])|(?![A-Za-zÀ-ÿа-яА-Я0-9])))?(?P<plus>\+?)"
     r"(?:(?<=[\u3000-\uffff])|(?![A-Za-z_]))(?![.,]?\d)",
     re.IGNORECASE,
 )
-"""A number with its unit and the word before it that loosens it."""
+"""A number with its unit."""
+_LOOSE_BEFORE: Final = re.compile(rf"(?:{_MARK})\s{{0,2}}\Z", re.IGNORECASE)
+"""The word right before a number that loosens it."""
 _LONG: Final = frozenset({"mill", "mili", "milh", "mio", "милл", "млн"})
 SIGNIFICANT_ZERO: Final = 0.05
 """A number that ends in zero (40B) is read to ±5 %: whether the zero was counted or rounded to cannot be told."""
@@ -118,9 +120,9 @@ def whole(text: str) -> Quantity | None:
 def quantity(match: re.Match[str]) -> Quantity:
     """The quantity of one match of QUANTITY."""
     unit = (match["unit"] or "").lower()
-    loose = (
-        "over" if match["over"] or match["plus"] else "up to" if match["upto"] else "about" if match["about"] else ""
-    )
+    mark = _LOOSE_BEFORE.search(match.string[max(0, match.start() - 20) : match.start()])
+    start = match.start() - (len(mark[0]) if mark else 0)
+    loose = (mark.lastgroup or "").replace("upto", "up to") if mark else "over" if match["plus"] else ""
     scale = _UNITS.get(unit, 1.0)
     readings: list[Reading] = []
     steps = []
@@ -135,7 +137,9 @@ def quantity(match: re.Match[str]) -> Quantity:
         binary = {"k": 1024.0, "m": 1024.0**2}.get(unit)
         if binary:
             readings.append(_reading(number, step, binary, loose, "binary"))
-    return Quantity(match[0].strip(), match.start(), match.end(), tuple(readings), unit, loose, steps[0])
+    return Quantity(
+        match.string[start : match.end()].strip(), start, match.end(), tuple(readings), unit, loose, steps[0]
+    )
 
 
 def _numbers(text: str, has_unit: bool) -> list[tuple[float, float]]:

@@ -64,6 +64,18 @@ def claims(piece: Piece, own: Subject, where: Where) -> Iterator[Claim]:
             yield from (Claim(said, sentence.strip()[:QUOTED], line, where) for said in _sentence(sentence, own))
 
 
+def _able(*, numbers: bool) -> tuple[tuple[Kind, re.Pattern[str]], ...]:
+    """Kinds that a sentence may speak of, with the words one of which it then has."""
+    kinds = (kind for kind in ALL if kind.prose or (numbers and kind.around))
+    return tuple((kind, re.compile("|".join(map(re.escape, kind.words)))) for kind in kinds if kind.words)
+
+
+_WITH_NUMBERS: Final = _able(numbers=True)
+_IN_WORDS: Final = _able(numbers=False)
+_SPEAKS: Final = re.compile("|".join(words.pattern for _, words in _WITH_NUMBERS))
+_DIGIT: Final = re.compile(r"\d")
+
+
 def _beside(label: re.Match[str], sentence: str, line: int, where: Where, own: Subject) -> list[Claim]:
     from cardscope.carding.find import beside
 
@@ -73,7 +85,10 @@ def _beside(label: re.Match[str], sentence: str, line: int, where: Where, own: S
 def _sentence(sentence: str, own: Subject) -> Iterator[Said]:
     """What a sentence says of this model, clause by clause."""
     lower = sentence.lower()
-    wanted = [kind for kind in ALL if (kind.around or kind.prose) and any(word in lower for word in kind.words)]
+    if not _SPEAKS.search(lower):
+        return
+    able = _WITH_NUMBERS if _DIGIT.search(lower) else _IN_WORDS
+    wanted = [kind for kind, words in able if words.search(lower)]
     if not wanted:
         return
     shared = list(_for_sizes(sentence, wanted, own))
@@ -94,7 +109,7 @@ _OF_FAMILIES = frozenset({"context_length", "architecture", "vocab_size"})
 
 def _for_sizes(sentence: str, wanted: list[Kind], own: Subject) -> Iterator[Said | None]:
     """`128K tokens for the 4B and 12B sizes, 32K for the 1B size`: what is said of this size, None for the others."""
-    if not own.sizes or not any(char.isdigit() for char in sentence):
+    if not own.sizes or not _DIGIT.search(sentence):
         return
     for found in quantities(sentence, 30):
         match = _SIZED.match(sentence, found.end)
@@ -156,7 +171,7 @@ def _names_itself(clause: str, own: Subject) -> bool:
 
 def _clause(clause: str, sentence: str, wanted: list[Kind], own: Subject) -> Iterator[Said]:
     taken: set[int] = set()
-    if any(char.isdigit() for char in clause):
+    if _DIGIT.search(clause):
         for found in quantities(clause, 30):
             for kind in wanted:
                 said = _around(kind, found, clause)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _FAMILIES = (
-    "llama|mistral|mixtral|ministral|devstral|codestral|magistral|pixtral|qwen|qwq|gemma|gemini|gpt"
+    "llama|mistral|mixtral|ministral|devstral|codestral|magistral|pixtral|qwen|qwq|gemma|gemini|gpt(?!q)"
     "|chatgpt|claude|palm|bert"
     "|roberta|deberta|falcon|bloom|deepseek|internlm|internvl|baichuan|chatglm|glm|vicuna|alpaca"
     "|mpt|pythia|starcoder|codellama|codegen|granite|merlinite|labradorite|olmo|smollm|smolvlm|stablelm|whisper|siglip"
@@ -34,6 +34,9 @@ _AFTER_FAMILY = (
 )
 _FAMILY: Final = re.compile(rf"(?<![A-Za-z])(?:({_FAMILIES}){_AFTER_FAMILY})", re.IGNORECASE)
 _CASED_FAMILY: Final = re.compile(rf"(?<![A-Za-z-])({_CASED}){_AFTER_FAMILY}(?=[-\s\d,.)]|$)")
+_WORD: Final = re.compile(r"[a-z]+\d?\d?")
+_STARTS: Final = frozenset(name[:3].lower() for name in (*_FAMILIES.split("|"), *_CASED.split("|")))
+"""First letters of the names: what most clauses have no word with."""
 _TOKEN: Final = re.compile(r"[A-Za-z]+|\d+(?:[._]\d+)*(?:[BbMmKkTt](?![A-Za-z]))?|\d+x\d+(?:\.\d+)?[Bb]", re.IGNORECASE)
 _NAMED_SIZE: Final = re.compile(
     r"(?<![A-Za-z0-9.,])(\d{1,4}(?:\.\d{1,3})?)\s?-?(B|M|billion|million)(?![A-Za-z0-9])", re.IGNORECASE
@@ -209,6 +212,8 @@ def foreign(own: Subject, clause: str) -> bool:
     """Whether a clause names a model that is not this one, or compares with one."""
     if _POINTS_AWAY.search(clause):
         return True
+    if _STARTS.isdisjoint(word[:3] for word in _WORD.findall(clause.lower())):
+        return names_another_size(own, clause)
     own_text = re.sub(r"[-_./]", "", own.id.lower())
     for match in (*_FAMILY.finditer(clause), *_CASED_FAMILY.finditer(clause)):
         if match[1].lower() not in own_text:
