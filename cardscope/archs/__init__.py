@@ -67,6 +67,9 @@ FAMILIES = (
     "composed",
     "detection",
     "vision_late",
+    "seq2seq_late",
+    "sam",
+    "series",
     "nanochat",
 )
 """The family modules; each registers its types when imported."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.oracle import hints_encoders
 from tests.oracle.hints_encoders import ADAPTED, WAVE
-from tests.oracle.knobs import INNERS, POSITIONS, pool
+from tests.oracle.knobs import HEAD_WIDTHS, INNERS, POSITIONS, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -208,6 +208,55 @@ RULES: dict[str, dict[str, Rule]] = {
     "table-transformer": QUERIED,
     "colpali": {"embedding_dim": pool(50, 60)},
     "colqwen2": {"embedding_dim": pool(50, 60)},
+    "switch_transformers": {
+        "d_kv": pool(*HEAD_WIDTHS),
+        "d_ff": pool(*INNERS),
+        "num_sparse_encoder_layers": pool(0, 1, 2),
+        "num_sparse_decoder_layers": pool(0, 1, 2),
+        "num_experts": pool(2, 3, 5),
+        "relative_attention_num_buckets": pool(12, 18),
+        "d_model": pool(144, 192, 240),
+    },
+    "speech_to_text": {
+        "num_conv_layers": pool(2, 3),
+        "conv_kernel_sizes": lambda d: [d.rng.choice((3, 5)) for _ in range(int(d.of("num_conv_layers")))],  # type: ignore[call-overload]
+        "conv_channels": pool(60, 84),
+        "input_feat_per_channel": pool(20, 30),
+        "input_channels": pool(2),
+    },
+    "pegasus_x": {"num_global_tokens": pool(9, 11)},
+    "pix2struct_text_model": {
+        "d_kv": pool(*HEAD_WIDTHS),
+        "d_ff": pool(*INNERS),
+        "relative_attention_num_buckets": pool(12, 18),
+    },
+    "pix2struct_vision_model": {
+        "patch_embed_hidden_size": pool(50, 60),
+        "d_kv": pool(*HEAD_WIDTHS),
+        "d_ff": pool(*INNERS),
+        "seq_len": pool(*POSITIONS),
+    },
+    "timesfm": {
+        "patch_length": pool(8, 12),
+        "horizon_length": pool(10, 14),
+        "freq_size": pool(4, 5),
+        "quantiles": pool([0.1, 0.5], [0.2, 0.5, 0.8]),
+    },
+    "sam_vision_model": {
+        "num_pos_feats": pool(24, 36),
+        "global_attn_indexes": pool([0], [1]),
+        "window_size": pool(3, 5),
+    },
+    "sam_prompt_encoder": {"mask_input_channels": pool(8, 12), "num_point_embeddings": pool(3, 5)},
+    "sam_mask_decoder": {
+        "num_attention_heads": pool(4, 6),
+        "hidden_size": pool(96, 144, 192),
+        "mlp_dim": pool(*INNERS),
+        "attention_downsample_rate": pool(1, 2),
+        "num_multimask_outputs": pool(2, 4),
+        "iou_head_depth": pool(2, 4),
+        "iou_head_hidden_dim": pool(50, 60),
+    },
     "depth_anything": {**NECK, "reassemble_hidden_size": pool(100, 120), "head_hidden_size": pool(13, 17)},
     "dpt": {**NECK, "readout_type": pool("project", "ignore", "add"), "pooler_output_size": pool(50, 60)},
     "gemma3n_audio": {

@@ -260,3 +260,35 @@ def test_qwen3_asr_of_its_own_repository_is_read_in_its_thinker():
 def test_boxes_videos_and_halves_that_cannot_be_are_errors(config):
     with pytest.raises(CardscopeError):
         build(config)
+
+
+@pytest.mark.parametrize(
+    ("config", "count"),
+    [
+        # facebook/sam-vit-base's layout; google/timesfm-2.0-500m's; transformers 5.23's defaults of the rest
+        ({"model_type": "sam", "architectures": ["SamModel"]}, 93_735_728),
+        ({"model_type": "timesfm", "architectures": ["TimesFmModel"]}, 493_909_920),
+        ({"model_type": "pix2struct", "architectures": ["Pix2StructForConditionalGeneration"]}, 282_285_696),
+    ],
+)
+def test_masks_series_and_screens_count_as_transformers_builds_them(config, count):
+    assert total(config) == count
+
+
+def test_switch_fires_one_expert_a_token():
+    """Of eight experts in three layers of each half, seven rest."""
+    inventory = take(
+        build({"model_type": "switch_transformers", "architectures": ["SwitchTransformersForConditionalGeneration"]})
+    )
+    assert inventory.parameters - (inventory.active or 0) == 6 * 7 * 2 * 768 * 2048
+
+
+def test_t5gemma_reads_an_encoder_of_another_width():
+    config = {
+        "model_type": "t5gemma",
+        "architectures": ["T5GemmaModel"],
+        "encoder": {"hidden_size": 1024, "num_hidden_layers": 1},
+    }
+    config["decoder"] = {"hidden_size": 512, "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2}
+    states = [state for _, state in take(build(config)).states()]
+    assert {(state.per_token, state.per_source_token) for state in states} == {(2 * 2 * 256, 0), (0, 2 * 2 * 256)}
