@@ -36,9 +36,7 @@ def memory_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--batch-tokens", type=click.IntRange(1, 1 << 40), help="Tokens a step; else 524,288, or nanochat's rule."
 )
-@click.option(
-    "--device-batch", type=click.IntRange(1, 1 << 20), default=32, help="Sequences a device at once.", show_default=True
-)
+@click.option("--device-batch", type=click.IntRange(1, 1 << 20), help="Sequences a device at once; else 32 or fewer.")
 @click.option(
     "--devices", type=click.IntRange(1, 1_000_000), default=8, help="How many devices train it.", show_default=True
 )

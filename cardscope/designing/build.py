@@ -92,7 +92,7 @@ def _run(ask: Ask, known: Figures, given: dict[str, Any]) -> Run:
     sequence = min(ask.context, SEQUENCE)
     tokens = ask.ratio * known.parameters
     asked = Run(ratio=ask.ratio, sequence=sequence, **given)
-    for devices, sequences in ((asked.devices, asked.device_batch), (asked.devices, 1), (1, 1)):
+    for devices, sequences in ((asked.devices, asked.device_batch or 32), (asked.devices, 1), (1, 1)):
         micro = devices * sequences * sequence
         batch = max(1, round(BATCH / micro)) * micro
         if batch <= tokens:

@@ -17,6 +17,8 @@ from cardscope.training.run import Run
 
 CHINCHILLA: Final = 20.0
 BATCH: Final = 524_288
+DEVICE_BATCH: Final = 32
+_HALVES: Final = (32, 16, 8, 4, 2, 1)
 _BATCH_POWER: Final = 0.383
 _REFERENCE_DEPTH: Final = 12
 
@@ -54,6 +56,17 @@ def horizon(data: Mapping[str, object], parameters: int, run: Run) -> Horizon:
     if known is not None and _OWN[known[0].name][2]:
         return Horizon(tokens, basis, _batch(tokens, *known), "nanochat's rule: the tokens to the power of 0.383")
     return Horizon(tokens, basis, BATCH, "")
+
+
+def micro_batches(run: Run, batch: int, sequence: int) -> tuple[int, int]:
+    """(sequences a device holds at once, tokens a step): where neither is given, a step of whole micro-batches."""
+    one = run.devices * sequence
+    if run.device_batch is not None:
+        return run.device_batch, batch
+    if run.batch_tokens is not None:
+        return next((n for n in range(DEVICE_BATCH, 0, -1) if batch % (n * one) == 0), 1), batch
+    held = next((n for n in _HALVES if n * one <= batch), 1)
+    return held, max(1, round(batch / (held * one))) * held * one
 
 
 def _tokens(known: tuple[Epoch, Sizes] | None, parameters: int, run: Run) -> tuple[int, str]:

@@ -56,7 +56,7 @@ def memory(
     known = of_config(data)
     asked = (run.precision, run.optimizer, run.sharding, run.recompute, run.attention, run.fused_loss)
     if known is not None and not any(asked):
-        return _nanochat(*known, run.device_batch * sequence, run.devices, accumulation)
+        return _nanochat(*known, (run.device_batch or 1) * sequence, run.devices, accumulation)
     recipe = _recipe(data, run, sequence, accumulation)
     return _of_step(training(inventory, describe(spec), recipe, 0), recipe)
 
@@ -76,7 +76,7 @@ def _recipe(data: Mapping[str, object], run: Run, sequence: int, accumulation: i
     return Recipe(
         method=METHODS[0],
         sequence=sequence,
-        micro_batch=run.device_batch,
+        micro_batch=run.device_batch or 1,
         optimizer=run.optimizer or "adamw",
         precision=run.precision or "mixed",  # type: ignore[arg-type] # looked up in PRECISIONS above
         recompute=run.recompute or "none",  # type: ignore[arg-type] # looked up above

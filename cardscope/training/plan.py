@@ -6,14 +6,14 @@ Each figure has a module: `horizon` tokens and batch, `flops` the work, `memory`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cardscope.assemble import outline
 from cardscope.errors import ConfigError, NotModelled, UsageError
 from cardscope.inventory import Inventory
 from cardscope.model import RawConfig
 from cardscope.training.flops import flops_per_token
-from cardscope.training.horizon import horizon
+from cardscope.training.horizon import horizon, micro_batches
 from cardscope.training.memory import Memory, memory
 from cardscope.training.run import Run
 
@@ -70,7 +70,9 @@ def plan(raw: RawConfig, run: Run) -> Plan:
     active = _active(inventory)
     sequence = run.sequence or min(spec.max_positions or 2048, 2048)
     tokens, tokens_basis, batch, batch_basis = horizon(raw.data, inventory.parameters, run)
-    micro = run.devices * run.device_batch * sequence
+    held, batch = micro_batches(run, batch, sequence)
+    run = replace(run, device_batch=held)
+    micro = run.devices * held * sequence
     _check(batch, tokens, micro)
     accumulation = -(-batch // micro)
     matmul, per_token, basis = flops_per_token(raw.data, spec, inventory, active, sequence)

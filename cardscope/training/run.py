@@ -16,8 +16,8 @@ class Run:
     """Tokens a sequence; by default the model's context, 2,048 at most."""
     batch_tokens: int | None = None
     """Tokens a step; None: 524,288, or the rule of the release of nanochat."""
-    device_batch: int = 32
-    """Sequences a device holds at once."""
+    device_batch: int | None = None
+    """Sequences a device holds at once; None: 32, or as many as a step has for each device."""
     devices: int = 8
     peak_flops: float = 989e12
     """Dense bf16 FLOPs a second of one device; H100 SXM by default."""

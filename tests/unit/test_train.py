@@ -74,6 +74,22 @@ def test_runs_that_mean_nothing_are_refused_with_a_way_out(bad):
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("word", "run", "held", "batch"),
+    [
+        ("nanochat:d20", {}, 32, 524_288),
+        ("nanochat:d4,release=head", {}, 16, 262_144),
+        ("nanochat:d20", {"sequence": 3000}, 16, 384_000),
+        ("nanochat:d20", {"batch_tokens": 3 * 8 * 2048}, 3, 49_152),
+        ("nanochat:d20", {"devices": 1000}, 1, 2_048_000),
+    ],
+)
+def test_without_a_device_batch_a_step_is_whole_micro_batches(word, run, held, batch):
+    found = cardscope.train(word, **run)
+    assert (found.run.device_batch, found.batch_tokens) == (held, batch)
+    assert found.batch_tokens == found.accumulation * found.run.devices * held * found.sequence
+
+
 def test_json_on_the_command_line(capsys):
     assert run(["train", "nanochat:d32", "--device-batch", "8", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
