@@ -18,13 +18,13 @@ from cardscope.archs._compose import (
     width_of,
     wrap,
 )
-from cardscope.archs._read import attention, decoder, mlp, zipped
+from cardscope.archs._read import attention, decoder, mlp, neutral, zipped
 from cardscope.archs._registry import arch
 from cardscope.archs.experts import glm4_moe
 from cardscope.archs.gated import qwen2
 from cardscope.archs.routed import qwen3_moe
 from cardscope.archs.towers import glm_vision, qwen2_vision, qwen3_vision, qwen25_vision
-from cardscope.errors import BadField
+from cardscope.errors import BadField, NotModelled
 from cardscope.fields import ABSENT, Fields
 from cardscope.parts import LAYER, RMS, Bag, Part, Spec, Tensor, Tower, project
 
@@ -88,11 +88,22 @@ def qwen3_vl(c: Fields) -> Spec:
 @arch("qwen3_5", "qwen3_5_moe")
 def qwen3_5(c: Fields) -> Spec:
     """Qwen3.5: Qwen3-VL's image tower before its own text model; alone, the text model."""
-    ending = class_of(c, (*CLASSIFIED, "ForCausalLM", "ForTokenClassification"))
+    retriever = {"ColQwen3_5": "Model"}
+    ending = class_of(c, (*CLASSIFIED, "ForCausalLM", "ForTokenClassification"), also=retriever)
     if ending == "ForCausalLM":
         return text_alone(c)
     text = part(c, "text_config")
-    return wrap(c, text, *qwen3_vision(sight(c)), tied=ties(c, text), ending=ending)
+    extra = [late_interaction(c, width_of(text))] if c.texts("architectures") == (*retriever,) else []
+    return wrap(c, text, *qwen3_vision(sight(c)), tied=ties(c, text), ending=ending, extra=extra)
+
+
+def late_interaction(c: Fields, size: int) -> Bag:
+    """One short vector for each token instead of a head (ColPali, arXiv:2407.01449), `dim` wide."""
+    dim = c.int("dim", 128)
+    if c.peek("head_dims") not in (ABSENT, None):
+        raise NotModelled("a retriever with several widths is not modelled", hint="--set head_dims=null counts one")
+    neutral(c, embed_dim=dim)
+    return project("token_projection", dim, size, "projector", bias=True)
 
 
 # -- LLaVA -------------------------------------------------------------------------------------------------

@@ -122,3 +122,18 @@ def test_hostile_towers_are_one_error(config):
     """Missing, wrong and huge sizes are refused with a sentence."""
     with pytest.raises(CardscopeError):
         build(config)
+
+
+RETRIEVER = {
+    "model_type": "qwen3_5", "architectures": ["ColQwen3_5"], "dim": 128, "tie_word_embeddings": True,
+    "text_config": {"model_type": "qwen3_5_text", "num_hidden_layers": 4, "hidden_size": 2560},
+    "vision_config": {"model_type": "qwen3_5_vision", "depth": 2, "out_hidden_size": 2560},
+}  # fmt: skip
+
+
+def test_a_retriever_has_a_short_vector_for_each_token():
+    """tencent/EVIE-Preview-4.5B: the base model of Qwen3.5 and one projection of 128 rows with a bias, no head."""
+    base = take(build({**RETRIEVER, "architectures": ["Qwen3_5Model"]}))
+    assert take(build(RETRIEVER)).parameters == base.parameters + 128 * 2560 + 128
+    with pytest.raises(NotModelled):
+        build({**RETRIEVER, "head_dims": [64, 128]})
