@@ -74,6 +74,11 @@ def _kind(why: str) -> str:
     return why if why == "equal" else "unexplained" if "unexplained" in why else "named"
 
 
+def _published(found: list[Outcome]) -> list[tuple[str, int, str]]:
+    """(model, published minus ours, why) of every published number."""
+    return [(item.name, delta, why) for item in found for delta, why in item.published]
+
+
 def report(found: list[Outcome]) -> str:
     """Totals first, then every exception."""
     modelled = [item for item in found if item.analytic is not None]
@@ -99,9 +104,17 @@ def report(found: list[Outcome]) -> str:
             for item in wrong
         ],
         "",
-        "## Published numbers with a surplus",
+        "## Published numbers explained by name",
         "",
-        *[f"- {item.name}: {delta:+,} ({why})" for item in modelled for delta, why in item.published if delta],
+        *[f"- {name}: {delta:+,} ({why})" for name, delta, why in _published(modelled) if _kind(why) == "named"],
+        "",
+        "## Published numbers not explained",
+        "",
+        *[f"- {name}: {delta:+,}" for name, delta, why in _published(modelled) if _kind(why) == "unexplained"],
+        "",
+        "## Files used",
+        "",
+        ", ".join(f"{item.name}" for item in modelled if item.published) or "none",
     ]
     return "\n".join(lines) + "\n"
 
@@ -122,6 +135,11 @@ def main() -> None:
     if worker is not None:
         worker.close()
     text = report(found)
+    names = {item.name for item in found if item.analytic is not None}
+    absent = sorted(totals.keys() - names)
+    if absent:
+        text += f"\n## Published models whose config is not at hand, or not modelled ({len(absent)})\n\n"
+        text += ", ".join(absent) + "\n"
     print(text)
     if chosen.out:
         chosen.out.write_text(text, encoding="utf-8")

@@ -17,7 +17,7 @@ from cardscope.inventory import Inventory
 from cardscope.measures.differences import Difference, beside, difference, explain_stored, stored_candidates
 from cardscope.measures.heuristic import Term
 from cardscope.measures.precision import WeightRow
-from cardscope.measures.quantized import block_scales
+from cardscope.measures.quantized import packed_terms
 from cardscope.model import RawConfig
 from cardscope.parts import Spec
 from cardscope.report.model import Checkpoint, Status
@@ -161,11 +161,12 @@ def surplus(
     gap = stored.stored_numbers - base[1]
     terms = found.terms or ()
     if found.terms is None and spec and whole and gap:
-        terms = explain_stored(gap, stored_candidates(spec, whole, block_scales(raw.data, whole)))
+        terms = explain_stored(gap, stored_candidates(spec, whole, packed_terms(raw.data, whole)))
     last = difference((base[0], base[1]), ("checkpoint", stored.stored_numbers), terms)
     if stored.source == "hub-total" and last.explained:
         buffers, mtp, scales, duplicates = beside(terms)
-        total = stored.stored_numbers - buffers - mtp - scales - duplicates
+        packed = sum(term.delta for term in terms if term.name == "packed words")
+        total = stored.stored_numbers - buffers - mtp - scales - duplicates - packed
         stored = replace(stored, total=total, buffers=buffers, mtp=mtp, scales=scales, duplicates=duplicates)
     return (last,), stored
 

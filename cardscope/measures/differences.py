@@ -60,6 +60,7 @@ BESIDE: Final[Mapping[str, str]] = {
     "tied head stored": "duplicates",
     "embedding and head repeated for the extra layers": "duplicates",
     "quantization scales": "scales",
+    "zero points": "scales",
 }
 """What a checkpoint may hold beside the parameters → the field of the stored witness that counts it."""
 
@@ -75,15 +76,15 @@ class Beside(NamedTuple):
 
 def beside(terms: Sequence[Term]) -> Beside:
     """The surplus of a checkpoint by the field that counts it."""
-    return Beside(*(sum(term.delta for term in terms if BESIDE[term.name] == field) for field in Beside._fields))
+    return Beside(*(sum(term.delta for term in terms if BESIDE.get(term.name) == field) for field in Beside._fields))
 
 
-def stored_candidates(spec: Spec, inventory: Inventory, scales: int = 0) -> tuple[Term, ...]:
+def stored_candidates(spec: Spec, inventory: Inventory, packed: Sequence[Term] = ()) -> tuple[Term, ...]:
     """What checkpoints of this model may hold beside its parameters, with the count of each."""
     found = [
         Term("router correction biases", inventory.buffers),
         Term("extra prediction layers", inventory.mtp_stored),
-        Term("quantization scales", scales),
+        *packed,
     ]
     size, vocab = spec.hidden_size or 0, spec.vocab_size or 0
     if spec.tied:

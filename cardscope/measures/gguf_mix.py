@@ -247,7 +247,10 @@ def _role(tensor: Tensor, *, has_head: bool) -> Role:
     if tensor.kind == "table":
         return "table" if has_head or tensor.component != "embedding" else "output"
     word = tensor.name.removesuffix(".weight").rpartition(".")[2]
-    return _ROLES.get(word, "other")
+    role = _ROLES.get(word, "other")
+    if tensor.component != "experts":
+        return role
+    return "expert down" if role == "down" else "expert"
 
 
 _ROLES: Final[Mapping[str, Role]] = {"v": "v", "k": "k", "qkv": "qkv", "o": "o", "down": "down"}

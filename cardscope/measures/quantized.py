@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from cardscope.inventory import Inventory
+from cardscope.measures.heuristic import Term
 from cardscope.measures.precision import NF4_NESTED, NF4_TABLE, Scheme, quantizable
 from cardscope.parts import Tensor
 
@@ -177,6 +178,73 @@ METHODS: Final[Mapping[str, Callable[[Mapping[str, object]], Scheme | str]]] = {
     "hqq": _hqq,
 }
 """quant_method → what reads its settings."""
+
+
+def packed_terms(config: Mapping[str, object], inventory: Inventory) -> tuple[Term, ...]:
+    """What packing takes from the count of stored numbers, and what scales add, as far as the config tells.
+
+    The Hub counts a word as one number in some formats and unpacks it in others, so each is a candidate of its own.
+    """
+    scales = block_scales(config, inventory)
+    if scales:
+        return (Term("quantization scales", scales),)
+    mlx = config.get("quantization")
+    if isinstance(mlx, Mapping):
+        return _mlx(mlx, inventory)
+    scheme = published(config, strict=False)
+    if isinstance(scheme, Scheme) and scheme.bits == 8 and not scheme.group and scheme.overhead:
+        rows = sum(n * t.numel // t.shape[-1] for n, t in inventory.tensors() if quantizable(t) and t.shape[-1])
+        return (Term("quantization scales", rows),)
+    if isinstance(scheme, Scheme) and scheme.bits < 8 and scheme.group:
+        word = 32 if scheme.name in {"gptq", "awq", "auto-round"} else 8
+        only = {"experts"} if scheme.experts and "experts" in inventory.components() else None
+        packed, groups = _packed(inventory, scheme.group, only)
+        zeros = int(groups * scheme.bits / word) if word == 32 else 0
+        return (
+            Term(PACKED, int(packed * scheme.bits / word) - packed),
+            Term("quantization scales", groups),
+            Term("zero points", zeros),
+            *_halves(inventory),
+        )
+    return _halves(inventory)
+
+
+PACKED: Final = "packed words"
+
+
+def _packed(inventory: Inventory, group: int, only: set[str] | None = None) -> tuple[int, int]:
+    """Numbers of the matrices that are packed, and their groups."""
+    packed = groups = 0
+    for count, tensor in inventory.tensors():
+        if quantizable(tensor) and (only is None or tensor.component in only):
+            packed += count * tensor.numel
+            groups += count * tensor.numel // tensor.shape[-1] * -(-tensor.shape[-1] // group)
+    return packed, groups
+
+
+def _halves(inventory: Inventory) -> tuple[Term, ...]:
+    """Two numbers a byte, scales not counted: of all linear layers, of all but attention's, of the experts.
+
+    ModelOpt keeps its settings in a file of its own (hf_quant_config.json), so the config is silent where the Hub's
+    total is half.
+    """
+    parts = inventory.components()
+    mlp = {name for name in parts if name in {"experts", "mlp", "shared experts"}}
+    found = [_packed(inventory, 16, only)[0] for only in (None, mlp, {"experts"} & set(parts))]
+    return tuple(Term(PACKED, -(count // 2)) for count in dict.fromkeys(found) if count)
+
+
+def _mlx(found: Mapping[str, object], inventory: Inventory) -> tuple[Term, ...]:
+    """MLX packs every matrix, tables and head as well, into words of 32 bits; a scale and a bias for each group."""
+    bits, group = found.get("bits"), found.get("group_size")
+    if not isinstance(bits, int) or not isinstance(group, int) or not 1 <= bits <= 8 or group < 1:
+        return ()
+    matrices = [(n, t) for n, t in inventory.tensors() if t.kind in {"linear", "table"} and len(t.shape) > 1]
+    packed = sum(n * t.numel for n, t in matrices)
+    groups = sum(n * t.numel // t.shape[-1] * -(-t.shape[-1] // group) for n, t in matrices)
+    return (
+        Term(PACKED, packed * bits // 32 - packed), Term("quantization scales", groups), Term("zero points", groups),
+    )  # fmt: skip
 
 
 def block_scales(config: Mapping[str, object], inventory: Inventory) -> int:

@@ -56,6 +56,8 @@ class Repo:
     """Files that go on beyond their stored bytes, with zeros: name → whole length."""
     at: dict[str, Repo] = field(default_factory=dict)
     """Branches whose files are others: branch → what it holds."""
+    listed: dict[str, bytes] = field(default_factory=dict)
+    """Files whose headers the list of all shards' headers gives in place of the repository's own."""
     range_fault: Fault | None = None
     """What goes wrong where some bytes of a file are asked for."""
     together: bool = False
@@ -238,9 +240,10 @@ class _Handler(BaseHTTPRequestHandler):
         if index not in repo.files or not repo.metadata:
             self._refuse(404, "EntryNotFound", "Entry not found")
             return
-        listed = json.loads(repo.files[index])
-        shards = dict.fromkeys(listed["weight_map"].values())
-        headers = {s: json.loads(_header(repo.files[s])) for s in shards}
+        files = {**repo.files, **repo.listed}
+        listed = json.loads(files[index])
+        shards = dict.fromkeys(listed.get("weight_map", {"": "gone.safetensors"}).values())
+        headers = {s: json.loads(_header(files[s])) if s in files else {} for s in shards}
         body = json.dumps({"index": {"metadata": listed.get("metadata", {})}, "headers": headers}).encode()
         self._deliver(repo.info_fault, repo, body, {"Content-Type": "application/json"})
 
