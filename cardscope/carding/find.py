@@ -10,11 +10,17 @@ from typing import Final
 from cardscope.carding import markup, names, sentences, stated, subject, tables
 from cardscope.carding.claims import ALL
 from cardscope.carding.claims.kind import Kind, inside, normal
-from cardscope.carding.model import Claim, Where
+from cardscope.carding.model import Claim, Said, Where
 from cardscope.carding.read import Document, Piece
 from cardscope.carding.subject import Subject
 
 MAX_CLAIMS: Final = 400
+_NO_VALUE = re.compile(
+    r"\s{0,3}(?:not (?:available|stated|specified|disclosed|applicable)|no (?:disponible|aplica)|n/?a\b|unknown|tbd"
+    r"|undisclosed"
+    r"|unspecified|non (?:disponible|précisé)|não (?:disponível|se aplica)|未公开|未知|keine angabe)",
+    re.IGNORECASE,
+)
 _NO_LABEL = re.compile(r"\b(?:paper|blog|title|report|citation|link|demo|news|arxiv|https?)\b", re.IGNORECASE)
 _LABEL = re.compile(r"^[\s•·▪◦*+-]{0,6}([^\s:：=|][^:：=|\n]{0,70}?)\s?(?::|：|=|\s[–—-]\s)\s{0,4}(\S[^\n]{0,600})")
 _ONLY_LABEL = re.compile(r"^[\s•·*+-]{0,6}([^:：=|\n]{2,60})[:：]?\s{0,3}$")
@@ -106,6 +112,12 @@ def _leads_away(section: tuple[str, ...], under: tuple[str, ...], own: Subject) 
 
 def beside(label: str, value: str, quote: str, line: int, where: Where, own: Subject | None = None) -> Iterator[Claim]:
     """What a value says beside a label, by the first kind whose label it is."""
+    if _NO_VALUE.match(value):
+        return
+    if " / " in label and label.count(" / ") == value.count(" / "):
+        for each, what in zip(label.split(" / "), value.split(" / "), strict=True):
+            yield from beside(each, what, quote, line, where, own)
+        return
     for plain in (normal(label), inside(label)):
         kind = named(plain)
         found = list(kind.read(value, label)) if kind else []
@@ -113,9 +125,16 @@ def beside(label: str, value: str, quote: str, line: int, where: Where, own: Sub
             found = [said for said in found if not sentences.is_itself(str(said.value), own)]
         if not found and kind and kind.name == "parameters":
             found = list(_SIZE_OF_FILES.read(value, label))  # `Size | 16 GB`
+        found = [said for said in found if own is None or not _of_another(said, value, own)]
         yield from (Claim(said, quote[: sentences.QUOTED], line, where) for said in found)
         if found:
             return
+
+
+def _of_another(said: Said, value: str, own: Subject) -> bool:
+    """Whether a model that is not this one is named before a figure: `unknown; Foo-7B has 4096`."""
+    head = value[: max(0, value.find(said.words))]
+    return isinstance(said.value, int | float) and len(head) > 8 and subject.foreign(own, head)
 
 
 @lru_cache(maxsize=4096)

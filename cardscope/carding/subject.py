@@ -37,6 +37,7 @@ _CASED_FAMILY: Final = re.compile(rf"(?<![A-Za-z-])({_CASED}){_AFTER_FAMILY}(?=[
 _WORD: Final = re.compile(r"[a-z]+\d?\d?")
 _STARTS: Final = frozenset(name[:3].lower() for name in (*_FAMILIES.split("|"), *_CASED.split("|")))
 """First letters of the names: what most clauses have no word with."""
+_THIS: Final = re.compile(r"\b(?:this (?:model|build|repo(?:sitory)?|checkpoint|release)|ours)\b", re.IGNORECASE)
 _TOKEN: Final = re.compile(r"[A-Za-z]+|\d+(?:[._]\d+)*(?:[BbMmKkTt](?![A-Za-z]))?|\d+x\d+(?:\.\d+)?[Bb]", re.IGNORECASE)
 _NAMED_SIZE: Final = re.compile(
     r"(?<![A-Za-z0-9.,])(\d{1,4}(?:\.\d{1,3})?)\s?-?(B|M|billion|million)(?![A-Za-z0-9])", re.IGNORECASE
@@ -104,7 +105,7 @@ _OTHER_SECTIONS: Final = re.compile(
     r"|roadmap|sponsor|contact"
     r"|prompt|example output|faq|speed(?!s?, size)|throughput|inference speed|memory usage|requirement"
     r"|install|hardware|vram)"
-    r"|评测|评估|引用|更新|新闻|性能|要求|依赖|基准|結果|評価",
+    r"|resultados|résultats|ergebnisse|avalia[cç]|evaluaci|cita[cç]|requisitos|comparativ|vergleich|comparaison|评测|评估|引用|更新|新闻|性能|要求|依赖|基准|結果|評価",
     re.IGNORECASE,
 )
 _COMPONENT: Final = re.compile(
@@ -173,6 +174,8 @@ def sizes(text: str) -> list[float]:
 
 def fit(own: Subject, text: str) -> float | None:
     """How well a name in a table is this model's: shared words less strange ones; None where it is another's."""
+    if _THIS.search(text):
+        return float(len(own.words) + 1)
     words = tokens(text) - _GENERIC
     if not words or not own.known:
         return None

@@ -49,7 +49,7 @@ KINDS = (
         (
             Around(after=after(r"(?:of the )?(?:routed )?experts? (?:are |is )?(?:active|activated"
                                r"|selected|used|chosen|per token|being)|(?:active|activated|selected)"
-                               r" (?:routed )?experts?|experts? for each token")),
+                               r" (?:routed )?experts?|experts? for each token|/ ?tok(?:en)?\b")),
             Around(before(r"top[- ]?"), after(r"rout|gating|expert")),
             Around(before(r"(?:activat|select|rout|choos)\w*(?: only)?(?: the)?(?:"
                           r" top)?"), after(r"(?:of (?:the )?\d{1,4}"

@@ -39,7 +39,7 @@ KINDS = (
     Kind(
         "num_kv_heads",
         labels(
-            rf"{_KV}(?: attention)? heads?|kv ?heads?|attention kv heads?|query groups|kv 头数|num key"
+            rf"{_KV}(?: attention)? heads?|kv ?heads?|attention kv heads?|query groups|grupos kv|kv 头数|num key"
             rf" value heads|key value heads"
         ),
         _read("num_kv_heads"),  # type: ignore[arg-type]
@@ -55,7 +55,7 @@ KINDS = (
         "num_heads",
         labels(
             r"(?:self-?)?(?:attention |query |q |attn )?heads?(?: count)?|num attention heads"
-            r"|(?:注意力)?头数|attention heads|heads|ヘッド数|어텐션 헤드(?: 수)?"
+            r"|(?:注意力)?头数|attention heads|heads|cabe[cç]as|ヘッド数|어텐션 헤드(?: 수)?"
         ),
         _read("num_heads"),  # type: ignore[arg-type]
         (

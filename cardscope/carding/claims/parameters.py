@@ -93,7 +93,8 @@ KINDS = (
         labels(
             r"(?:trainable |learnable |overall )?param(?:eter)?s?(?: (?:count|size|number|total))?"
             r"|param count|size|params|(?:总)?参数(?:量|规模|数)?|模型大小"
-            r"|モデルサイズ|パラメータ(?:数|ー数)?|파라미터(?: 수)?|매개변수(?: 수)?|parámetros|número de parámetros"
+            r"|モデルサイズ|パラメータ(?:数|ー数)?|파라미터(?: 수)?|매개변수(?: 수)?"
+            r"|par[aá]metros(?: totales)?|número de parámetros"
             r"|paramètres|nombre de paramètres"
             r"|parameter(?:anzahl|zahl)|anzahl (?:der )?parameter|parâmetros|número de parâmetros"
             r"|parametri|numero di parametri"

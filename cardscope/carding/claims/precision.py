@@ -137,7 +137,7 @@ KINDS = (
         "dtype",
         labels(
             r"(?:weights? |model |tensor |torch |numerical )?(?:dtype|data ?type|precision|tensor"
-            r" type|format)|tensor type|torch dtype|精度|数据类型|数値精度|精度类型"
+            r" type|format)|tensor type|torch dtype|precisão|precisión|精度|数据类型|数値精度|精度类型"
         ),
         read_dtype,
         words=("bf16", "bfloat", "fp16", "float16", "f16", "fp32", "float32", "fp8", "float8", "half precision"),
@@ -146,7 +146,7 @@ KINDS = (
     Kind(
         "quantization",
         labels(
-            r"quanti[sz]ation(?: (?:method|type|format|scheme))?|quant(?: method)?|quanti[sz]ed"
+            r"(?:weight |weights )?quanti[sz]ation(?: (?:method|type|format|scheme))?|quant(?: method)?|quanti[sz]ed"
             r"|量化(?:方式|方法)?|quant method"
         ),
         read_quantization,

@@ -14,6 +14,7 @@ from cardscope.harvest import declared
 
 _ID = re.compile(r"(?<![\w/.:-])([A-Za-z0-9][\w.-]{0,60}/[A-Za-z0-9][\w.-]{1,95})(?![\w/])")
 _NAME = re.compile(r"`?([A-Z][\w.]{1,30}(?:[-_][\w.]{1,20}){1,8})`?")
+_LOWER = re.compile(r"\s?`?([a-z][\w.]{1,30}(?:-[\w.]{1,20}){1,8})`?(?![\w-])")
 _DERIVED = re.compile(
     r"\b(?:fine-?tuned?(?: (?:version|variant|model|checkpoint|derivative))?(?: of| from| on top of|"
     r" using)|finetune of|(?:continued? |further )?(?:pre-?|post-?)?trained (?:from|on top of|based on)|based on"
@@ -96,7 +97,7 @@ def licence_prose(clause: str) -> Iterator[tuple[Said, int]]:
 def read_base(text: str, label: str) -> Iterator[Said]:
     """An id, or the name of a model."""
     del label
-    match = _ID.search(text[:200]) or _NAME.search(text[:200])
+    match = _ID.search(text[:200]) or _NAME.search(text[:200]) or _LOWER.match(text[:200])
     if match:
         yield Said("base_model", match[1].rstrip("."), match[1])
 
