@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cardscope.errors import NotModelled, UsageError
-from cardscope.fitting.command_lines import command_line
+from cardscope.fitting.command_lines import command_line, made_first
 from cardscope.fitting.engines import Engine
 from cardscope.fitting.engines.options import check
 from cardscope.fitting.precisions import BY_NAME, canonical, folded, own_scheme
@@ -109,7 +109,7 @@ def answer(found: Target, load: Load, engine: Engine) -> Fit:
         others,
         command_line(engine.name, found, load, need),
         speed(found, load, need.parts),
-        (*_notes(found, load), *need.notes),
+        (*_notes(found, load, engine), *need.notes),
     )
 
 
@@ -145,8 +145,9 @@ def _weights_alone(need: Need) -> bool:
     return need.limits is not None and need.weights > sum(need.limits)
 
 
-def _notes(found: Target, load: Load) -> tuple[str, ...]:
-    notes = []
+def _notes(found: Target, load: Load, engine: Engine) -> tuple[str, ...]:
+    missing = made_first(engine.name, found, load)
+    notes = [missing] if missing else []
     most = found.facts.max_positions
     if most and load.tokens > most:
         notes.append(f"{load.tokens:,} tokens are more than the {most:,} positions the model was made for")

@@ -6,7 +6,9 @@ import shlex
 
 from cardscope.fitting.target import Load, Need, Target
 
-VLLM_LOAD = {"nf4": "bitsandbytes", "int8": "bitsandbytes", "fp8": "fp8"}
+VLLM_LOAD = {"nf4": "bitsandbytes", "fp8": "fp8"}  # on loading, bitsandbytes there makes four bits only
+TRANSFORMERS_LOAD = {"nf4": "bnb-4bit", "int8": "bnb-8bit"}  # `transformers serve --quantization`, cli/serve.py
+PLAIN = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 
 def command_line(engine: str, target: Target, load: Load, need: Need) -> str:
@@ -15,8 +17,27 @@ def command_line(engine: str, target: Target, load: Load, need: Need) -> str:
         return _vllm(target, load, need)
     if engine == "llama.cpp":
         return _llamacpp(target, load, need)
-    words = ["transformers", "serve", target.id]
-    return f"{words[0]} {words[1]} {shlex.quote(words[2])}" if engine == "transformers" else ""
+    return _transformers(target, load, need) if engine == "transformers" else ""
+
+
+def made_first(engine: str, target: Target, load: Load) -> str | None:
+    """What has to exist before the line runs: weights in a format that the engine does not make on loading."""
+    made = {"transformers": TRANSFORMERS_LOAD, "vllm": VLLM_LOAD}.get(engine)
+    quant = load.quant
+    if made is None or quant is None or quant in made or quant in PLAIN or quant == target.precision:
+        return None
+    return f"{target.id} stands for a repository of it stored in {quant}: {engine} does not make that on loading"
+
+
+def _transformers(target: Target, load: Load, need: Need) -> str:
+    words = ["transformers", "serve", shlex.quote(target.id)]
+    if load.quant in TRANSFORMERS_LOAD and load.quant != target.precision:
+        words += ["--quantization", TRANSFORMERS_LOAD[load.quant]]
+    elif load.quant in PLAIN and load.quant != target.precision:
+        words += ["--dtype", PLAIN[load.quant]]
+    if "attn_implementation" in load.options:
+        words += ["--attn-implementation", str(need.settings["attn_implementation"])]
+    return " ".join(words)
 
 
 def _vllm(target: Target, load: Load, need: Need) -> str:
@@ -29,6 +50,8 @@ def _vllm(target: Target, load: Load, need: Need) -> str:
             words += [f"--{word}-parallel-size", str(s[key])]
     if load.quant in VLLM_LOAD:
         words += ["--quantization", VLLM_LOAD[load.quant]]
+    elif load.quant in PLAIN and load.quant != target.precision:
+        words += ["--dtype", PLAIN[load.quant]]
     if load.kv_dtype:
         words += ["--kv-cache-dtype", "fp8" if "8" in load.kv_dtype else "auto"]
     return " ".join(words)
