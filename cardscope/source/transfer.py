@@ -204,6 +204,20 @@ def later(work: Callable[[], T]) -> Callable[[], T]:
     return wait
 
 
+def listens(address: str, seconds: float) -> bool:
+    """Whether anything takes a connection at `host:port` in time; True for an address of another form."""
+    import socket
+
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not host or not port.isdecimal():
+        return True
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
 def within(seconds: float, work: Callable[[], T]) -> T:
     """The value of `work()`, run in a thread that is waited for so long; NetworkError when it is not done."""
     box: list[T] = []

@@ -16,8 +16,9 @@ import pytest
 from cardscope.auditing.cluster.drive import _Driver
 from cardscope.auditing.cluster.limit import LEASE, Limiter, SharedGate
 from cardscope.auditing.cluster.work import Plan, Work
+from cardscope.cli import run
 from tests.hub.conftest import CONFIG
-from tests.hub.hubserver import HubServer, Repo
+from tests.hub.hubserver import HubServer, Repo, refused_url
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH = 25
@@ -117,6 +118,14 @@ def test_an_audit_whose_driver_is_killed_goes_on(tmp_path):
     assert len(before) >= 2
     assert before.items() <= shards(tmp_path).items()
     assert [row["id"] for row in rows(tmp_path)] == list(repos)
+
+
+def test_a_cluster_that_is_not_there_is_said_at_once(tmp_path, capsys):
+    needs_ray()
+    address = refused_url().partition("://")[2]
+    words = ["audit", "nanochat:d20", "--engine", "ray", "--ray-address", address, "-o", str(tmp_path / "out")]
+    assert run(words) == 2
+    assert f"nothing answers at {address}" in capsys.readouterr().err
 
 
 # -- what the workers share --------------------------------------------------------------------------------

@@ -13,14 +13,18 @@ from typing import Any, Final
 
 from cardscope.auditing.cluster.shards import Folder
 from cardscope.auditing.cluster.work import Plan, Work, audit, audit_batch, packed
+from cardscope.auditing.exact_pool import pool
 from cardscope.auditing.fetch import Gate
 from cardscope.auditing.inputs import Item
 from cardscope.auditing.progress import Progress
 from cardscope.auditing.rows import Failure, Row
 from cardscope.errors import UsageError
+from cardscope.source.transfer import listens
 
 AGAIN: Final = 2
 """Times a batch is done again after its worker or its machine was lost, before it is cut in two."""
+REACHED: Final = 5.0
+"""Seconds in which a cluster takes a connection."""
 PASSING: Final = {"network", "rate_limited", "timeout", "internal"}
 KEPT: Final = (
     "HF_",
@@ -63,9 +67,11 @@ def perform(
 
     Files that an earlier run finished are kept where `resume` says so; with `retry` those that hold an error which may
     pass are written anew. When the gate is stopped, the batches under way
-    are the last. Raises UsageError where Ray is missing, the folder holds another audit, or no cluster answers.
+    are the last. Raises UsageError where an extra is missing, the folder holds another audit, or no cluster answers.
     """
     ray = library()
+    if plan.exact:
+        pool(1).close()  # said now, and not by every worker, where the extra is missing
     folder = Folder(place)
     done = folder.done()
     if done and not (resume or retry):
@@ -95,6 +101,11 @@ def _limiter() -> Any:
 
 
 def _start(ray: Any, cluster: Cluster) -> None:
+    # Ray itself tries for minutes, and says nothing that helps.
+    if cluster.address and not listens(cluster.address, REACHED):
+        raise UsageError(
+            f"nothing answers at {cluster.address}", hint="--ray-address is the head's host:port, usually 6379"
+        )
     kept = {name: value for name, value in os.environ.items() if name.upper().startswith(KEPT)}
     local = {} if cluster.address else {"num_cpus": cluster.workers, "include_dashboard": False}
     try:
