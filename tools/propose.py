@@ -20,7 +20,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-LAYER = re.compile(r"\.(\d+)\.")
+LAYER = re.compile(r"(?<=\.)\d+(?=\.)")
 FACTORS = (1, 2, 3, 4)
 MOST = 3
 """Expressions printed for one axis."""
@@ -71,7 +71,7 @@ def _patterns(tensors: Mapping[str, tuple[tuple[int, ...], str]]) -> dict[str, t
     """Tensors whose names differ in layer numbers only count as one, with how many there are."""
     groups: dict[str, list[tuple[tuple[int, ...], str]]] = defaultdict(list)
     for name, (shape, kind) in tensors.items():
-        groups[LAYER.sub(".*.", name)].append((shape, kind))
+        groups[LAYER.sub("*", name)].append((shape, kind))
     return {name: (found[0][0], found[0][1], len(found)) for name, found in groups.items()}
 
 
@@ -116,6 +116,18 @@ def _axis(axis: int, name: str, found: list[Sample], meanings: list[dict[str, in
     return f"axis {axis}: {shown}" + (f" (and {len(fits) - MOST} more)" if len(fits) > MOST else "")
 
 
+def as_another(config: Mapping[str, object], own: str, other: str) -> dict[str, object]:
+    """The config under another type's name, its class called as the other type would call it."""
+    from cardscope.harvest import declared
+
+    prefixes = [known.cls.removesuffix("Config") if (known := declared(name)) else "" for name in (own, other)]
+    named = config.get("architectures")
+    if not isinstance(named, list) or not named:
+        return {**config, "model_type": other}
+    ending = str(named[0]).removeprefix(prefixes[0])
+    return {**config, "model_type": other, "architectures": [prefixes[1] + ending]}
+
+
 def nearest(model_type: str) -> tuple[list[str], int]:
     """The declared types whose declarations come nearest to the total when they read this type's config."""
     from cardscope.archs import build, declared_types
@@ -128,23 +140,25 @@ def nearest(model_type: str) -> tuple[list[str], int]:
     total = empty(config).total
     gaps: dict[int, list[str]] = defaultdict(list)
     for other in declared_types():
+        if other == model_type:
+            continue
         try:
-            gap = abs(take(build({**config, "model_type": other})).parameters - total)
+            gap = abs(take(build(as_another(config, model_type, other))).parameters - total)
         except CardscopeError:
             continue
-        if other != model_type:
-            gaps[gap].append(other)
-    return gaps[min(gaps)], min(gaps)
+        gaps[gap].append(other)
+    return (gaps[min(gaps)], min(gaps)) if gaps else ([], total)
 
 
 def draft(model_type: str, near: list[str], gap: int) -> str:
     """A declaration to start from: another name for one that fits, or a skeleton."""
-    if gap == 0:
+    around = f"near {near[0]}" if near else "no declared type reads such a config"
+    if near and gap == 0:
         return f'Try the name on one of these: @arch("{near[0]}", "{model_type}"); then perturb.'
     lines = [
         f'@arch("{model_type}")',
         f"def {re.sub(r'[^a-z0-9]', '_', model_type)}(c: Fields) -> Spec:",
-        f'    """The paper or class it follows; near {near[0]}."""',
+        f'    """The paper or class it follows; {around}."""',
         "    return stack(c, attention(c), mlp(c))",
     ]
     return "\n".join(lines)
@@ -161,7 +175,8 @@ def main() -> None:
     for row in explain(found):
         print(row)
     near, gap = nearest(chosen.model_type)
-    print(f"\nnearest declarations: {', '.join(near[:6])}; {gap:,} parameters away on the perturbed config\n")
+    told = f"{', '.join(near[:6])}; {gap:,} parameters away" if near else "none reads such a config"
+    print(f"\nnearest declarations: {told} on the perturbed config\n")
     print(draft(chosen.model_type, near, gap))
 
 

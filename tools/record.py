@@ -11,15 +11,18 @@ import sys
 import warnings
 from pathlib import Path
 
-import transformers
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
-from cardscope.archs import build as declare
-from cardscope.errors import NotModelled
-from tests.oracle.cases import Case, cases
-from tests.oracle.meta import Refused
-from tests.oracle.run import DECLARED, settle
+import transformers  # noqa: E402 - after the path is set
 
-FOLDER = Path(__file__).parent.parent / "fixtures" / "oracle"
+from cardscope.archs import build as declare  # noqa: E402 - after the path is set
+from cardscope.errors import NotModelled  # noqa: E402 - after the path is set
+from tests.oracle.cases import Case, cases  # noqa: E402 - after the path is set
+from tests.oracle.meta import Refused  # noqa: E402 - after the path is set
+from tests.oracle.run import DECLARED, settle  # noqa: E402 - after the path is set
+
+FOLDER = ROOT / "fixtures" / "oracle"
 WHOLE_KINDS = ("default", "perturbed", "tied", "untied", "random0", "random1", "random2", "random3", "random4")
 MOST_SPELLED = 3
 

@@ -1,4 +1,4 @@
-"""More encoder–decoders: Switch Transformers, Speech2Text, Pix2Struct, PEGASUS-X and T5Gemma."""
+"""More encoder–decoders: Switch Transformers, Speech2Text, Pix2Struct, PEGASUS-X, FSMT and T5Gemma."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from cardscope.archs._heads import Heads, chosen, nothing
 from cardscope.archs._read import attention, block, every, layer_types, mlp, pick, tied_head, width, windowed
 from cardscope.archs._registry import arch
-from cardscope.archs.bart import side_attention, side_half, side_layer
+from cardscope.archs.bart import around, side_attention, side_half, side_layer
 from cardscope.archs.seq2seq import (
     Half,
     buckets,
@@ -116,6 +116,24 @@ def pegasus_x(c: Fields) -> Spec:
     seen = Table(c.int("num_global_tokens"), size, name="global_tokens")
     c.touch("block_size", "stagger_local_blocks")
     return halves(c, PLAIN, shared_words, partial(half, "encoder", seen), partial(half, "decoder"))
+
+
+@arch("fsmt")
+def fsmt(c: Fields) -> Spec:
+    """FSMT (arXiv:1907.06616): fairseq's translators, post-norm, with words of two languages and stored positions."""
+    # Positions are counted from the padding's number on.
+    outside = around(c, offset=c.int("pad_token_id", 1, low=0) + 1)
+    table: Heads = {"Model": (generation,), "ForConditionalGeneration": (generation,)}
+    c.touch("langs", "max_length", "num_beams", "length_penalty", "early_stopping", "src_vocab_size")
+    encoder, decoder = (partial(side_half, c, side, outside) for side in ("encoder", "decoder"))
+    return halves(c, table, two_languages, encoder, decoder)
+
+
+def two_languages(c: Fields, only: str | None) -> tuple[list[Part], list[Part]]:
+    """A table for each language; tied, the target's serves both."""
+    del only
+    source = [] if tied_head(c) else [Table(c.int("src_vocab_size"), width(c))]
+    return [*source], [Table(c.int("vocab_size"), width(c))]
 
 
 # -- Pix2Struct --------------------------------------------------------------------------------------------

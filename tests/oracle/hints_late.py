@@ -224,6 +224,7 @@ RULES: dict[str, dict[str, Rule]] = {
         "input_feat_per_channel": pool(20, 30),
         "input_channels": pool(2),
     },
+    "fsmt": {"src_vocab_size": pool(501, 607), "tgt_vocab_size": pool(703, 811)},
     "pegasus_x": {"num_global_tokens": pool(9, 11)},
     "pix2struct_text_model": {
         "d_kv": pool(*HEAD_WIDTHS),

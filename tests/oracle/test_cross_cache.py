@@ -48,6 +48,18 @@ BERT = {
     "is_decoder": True,
     "add_cross_attention": True,
 }
+CROSSED = {"is_decoder": True, "add_cross_attention": True}
+VIT = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40}
+GEMMA = {
+    "vocab_size": 96,
+    "hidden_size": 48,
+    "intermediate_size": 40,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 10,
+    "sliding_window": 32,
+}
 CONFIGS = {
     "t5": {**T5, "architectures": ["T5ForConditionalGeneration"]},
     "umt5": {**T5, "architectures": ["UMT5ForConditionalGeneration"]},
@@ -65,6 +77,28 @@ CONFIGS = {
     },
     "bert": BERT,
     "roberta": BERT,
+    "pegasus_x": {
+        **BART,
+        "architectures": ["PegasusXForConditionalGeneration"],
+        "block_size": 8,
+        "num_global_tokens": 4,
+    },
+    "t5gemma": {
+        "architectures": ["T5GemmaForConditionalGeneration"],
+        "vocab_size": 96,
+        "encoder": GEMMA,
+        "decoder": {**GEMMA, "hidden_size": 40, "num_hidden_layers": 3},
+    },
+    "vision-encoder-decoder": {
+        "architectures": ["VisionEncoderDecoderModel"],
+        "encoder": {**VIT, "model_type": "vit", "image_size": 24, "patch_size": 8, "num_channels": 1},
+        "decoder": {"model_type": "gpt2", "n_embd": 40, "n_layer": 3, "n_head": 4, "vocab_size": 96} | CROSSED,
+    },
+    "pix2struct": {
+        "architectures": ["Pix2StructForConditionalGeneration"],
+        "text_config": {"vocab_size": 96, "hidden_size": 48, "num_layers": 3, "num_heads": 4, "d_kv": 12, "d_ff": 40},
+        "vision_config": {**VIT, "d_kv": 12, "d_ff": 40, "patch_embed_hidden_size": 12, "seq_len": 64},
+    },
 }
 
 
@@ -81,6 +115,11 @@ def inputs(config, prepared):
     if "num_mel_bins" in config:
         sound = torch.zeros(1, prepared.num_mel_bins, 2 * SOURCE, dtype=torch.bfloat16)
         return {"input_features": sound, "decoder_input_ids": target}
+    if "encoder" in config and "image_size" in config["encoder"]:
+        return {"pixel_values": torch.zeros(1, 1, 24, 24, dtype=torch.bfloat16), "decoder_input_ids": target}
+    if config["model_type"] == "pix2struct":
+        patches = torch.ones(1, SOURCE, 14, dtype=torch.bfloat16)
+        return {"flattened_patches": patches, "decoder_input_ids": target}
     return {"input_ids": torch.randint(4, 90, (1, SOURCE)), "decoder_input_ids": target}
 
 
@@ -94,4 +133,6 @@ def test_own_and_source_cache_are_what_the_model_holds(model_type):
         cache = model(use_cache=True, **inputs(config, prepared)).past_key_values
     states = list(take(build(config)).states())
     assert held(cache.self_attention_cache.layers) == TARGET * sum(n * state.per_token for n, state in states)
-    assert held(cache.cross_attention_cache.layers) == SOURCE * sum(n * state.per_source_token for n, state in states)
+    # Nine patches and the class token of an image of three by three patches.
+    seen = 10 if "vision-" in model_type else SOURCE
+    assert held(cache.cross_attention_cache.layers) == seen * sum(n * state.per_source_token for n, state in states)

@@ -18,3 +18,14 @@ def test_axes_are_explained_and_the_nearest_declaration_found():
     assert gap == 0
     assert "llama" in near
     assert "@arch(" in propose.draft("mistral", near, gap)
+
+
+def test_the_class_is_called_as_the_other_type_calls_it():
+    """An encoder's config names its class; read as another type, the class has that type's name."""
+    from tools import propose
+
+    config = {"model_type": "camembert", "architectures": ["CamembertForMaskedLM"]}
+    assert propose.as_another(config, "camembert", "roberta")["architectures"] == ["RobertaForMaskedLM"]
+    near, gap = propose.nearest("camembert")
+    assert gap == 0
+    assert "roberta" in near
