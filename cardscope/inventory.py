@@ -34,6 +34,8 @@ class Inventory:
 
     groups: tuple[Group, ...]
     mtp: tuple[Group, ...] = ()
+    model_type: str | None = None
+    """Of the declaration it was taken from; some tools store a type's tensors in ways of their own."""
 
     def tensors(self) -> Iterator[tuple[int, Tensor]]:
         """(how often it occurs, tensor) over the main model, buffers included."""
@@ -96,7 +98,7 @@ def _total(groups: Iterable[Group]) -> int:
 def take(spec: Spec) -> Inventory:
     """Lists every tensor of `spec`, equal layers grouped."""
     groups = tuple(group for tower in spec.towers for group in _tower(tower))
-    return Inventory(groups, tuple(_tower(spec.mtp)) if spec.mtp else ())
+    return Inventory(groups, tuple(_tower(spec.mtp)) if spec.mtp else (), spec.model_type)
 
 
 def _tower(tower: Tower) -> Iterator[Group]:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from cardscope.inventory import Inventory
-from cardscope.parts import Tensor
+from cardscope.parts import LatentAttention, Tensor
 
 BITS: Final[Mapping[str, float]] = {
     "F32": 32, "F16": 16, "Q8_0": 8.5, "Q6_K": 6.5625, "Q5_K": 5.5, "Q5_1": 6.0, "Q5_0": 5.5, "Q4_K": 4.5,
@@ -214,7 +214,13 @@ def _tensors(inventory: Inventory) -> Iterator[tuple[Tensor, Slot, int]]:
         for tensor in group.tensors:
             if tensor.kind == "buffer":
                 continue
+            latent = next((part for part in group.parts if isinstance(part, LatentAttention)), None)
+            if latent is not None and tensor.name == "kv_b.weight":
+                yield from _latent(tensor, latent, group.count)
+                continue
             role = _role(tensor, has_head=has_head)
+            if inventory.model_type in FUSED and tensor.component == "attention" and role in {"k", "other", "qkv"}:
+                role = "v"
             columns = tensor.shape[-1] if tensor.shape else 0
             plain = Slot(role, whole=columns % 256 == 0, narrow=role != "small" and columns % 32 != 0)
             if role not in {"v", *_DOWN}:
@@ -224,6 +230,17 @@ def _tensors(inventory: Inventory) -> Iterator[tuple[Tensor, Slot, int]]:
                 yield tensor, place._replace(role=role, whole=plain.whole, narrow=plain.narrow), times * tensor.numel
 
 
+def _latent(tensor: Tensor, part: LatentAttention, count: int) -> Iterator[tuple[Tensor, Slot, int]]:
+    """What expands a latent is stored as two stacks: the keys' transposed, rows as wide as a key without rotation."""
+    keys = count * tensor.numel * part.nope_dim // (part.nope_dim + part.v_dim)
+    for columns, numel in ((part.nope_dim, keys), (tensor.shape[-1], count * tensor.numel - keys)):
+        yield tensor, Slot("expert", whole=columns % 256 == 0, narrow=columns % 32 != 0), numel
+
+
+FUSED: Final = frozenset({
+    "gpt2", "gpt_neox", "bloom", "falcon", "mpt", "phi3", "qwen", "gpt_bigcode", "chatglm", "dbrx", "codeshell",
+})  # fmt: skip
+"""Types whose queries, keys and values are one tensor in GGUF, which llama.cpp treats as it treats values."""
 _NOWHERE: Final = Slot("other")
 
 
@@ -248,7 +265,7 @@ def _role(tensor: Tensor, *, has_head: bool) -> Role:
         return "table" if has_head or tensor.component != "embedding" else "output"
     word = tensor.name.removesuffix(".weight").rpartition(".")[2]
     role = _ROLES.get(word, "other")
-    if tensor.component != "experts":
+    if tensor.component != "experts" or tensor.name.startswith("shared"):
         return role
     return "expert down" if role == "down" else "expert"
 
