@@ -25,11 +25,18 @@ def unknown(known: Witnesses, what: str = "no witness says it") -> Held:
     return Held("cannot be checked", reason=known.reason or what)
 
 
+_DECIMAL: Final = frozenset(
+    {"parameters", "active_parameters", "non_embedding_parameters", "training_tokens", "gpu_hours", "vocab_size"}
+)
+"""Kinds in which a million is never 1024²."""
+
+
 def holds(said: Said, actual: float) -> bool:
     """Whether a value lies within what the claim's own rounding allows."""
-    if said.loose == "up to":
-        return any(reading.holds(actual) for reading in said.readings)
-    return any(reading.holds(actual) for reading in said.readings) or said.value == actual
+    readings = (
+        each for each in said.readings if each.how != "binary" or said.kind not in _DECIMAL or "k" in said.words.lower()
+    )
+    return said.value == actual or any(reading.holds(actual) for reading in readings)
 
 
 def exactly(said: Said, actual: float) -> bool:

@@ -62,7 +62,8 @@ FORMS: Final = (
 )
 _IS = re.compile(
     r"\b(?:is|uses|employs|adopts|built as|based on|features) (?:an? |the )?(?:[\w,.-]+ ){0,9}$"
-    r"|^(?:an? )(?:[\w,.-]+ ){0,5}$",
+    r"|^(?:an? )(?:[\w,.-]+ ){0,5}$"
+    r"|\b(?:é|es|est|ist|è) (?:[\w,.-]+ ){0,6}$|^(?:um|un|une|una|ein|eine) (?:[\w,.-]+ ){0,5}$",
     re.IGNORECASE,
 )
 _FORM_OF = re.compile(
