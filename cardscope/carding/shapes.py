@@ -83,8 +83,11 @@ def vocabulary(claim: Claim, known: Witnesses) -> Held:
     if not known.vocabularies:
         return unknown(known)
     actual = known.vocabularies[0]
-    if any(holds(claim.said, size) for size in known.vocabularies):
+    if holds(claim.said, actual):
         return Held("agrees", "config.json", actual)
+    own = next((size for size in known.vocabularies[1:] if holds(claim.said, size)), None)
+    if own is not None:
+        return Held("agrees", "tokenizer.json", own, f"the embedding has {actual:,} rows")
     value = float(str(claim.said.value))
     if 0 < actual - value <= max(1024, 0.01 * actual):
         return Held(

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cardscope.assemble import outline
+from cardscope.carding import tokenizer
 from cardscope.errors import ConfigError
 from cardscope.identify import config_dtype
 from cardscope.model import RawConfig
+from cardscope.parts import Spec
 from cardscope.report.model import Report
 from cardscope.stored import method
 from cardscope.units import dtype_name
@@ -97,8 +99,8 @@ def witnesses(
         reason=reason,
         towers=sum(bool(tower.layers) for tower in spec.towers) if spec else 0,
         tower_layers=tuple(len(tower.layers) * tower.repeats for tower in spec.towers if tower.layers) if spec else (),
-        vocabularies=(spec.vocab_size,) if spec and spec.vocab_size else (),
-        contexts=tuple(_contexts(raw.data, spec.max_positions if spec else None)),
+        vocabularies=(*((spec.vocab_size,) if spec and spec.vocab_size else ()), *tokenizer.vocabularies(raw.folder)),
+        contexts=(*_contexts(raw.data, spec.max_positions if spec else None), *_limit(raw, spec)),
         stretched=bool(_scaling(raw.data)),
         dtype=dtype,
         dtype_witness=seen,
@@ -156,3 +158,10 @@ def _contexts(config: Mapping[str, Any], positions: int | None) -> Iterator[tupl
         value = config.get(key)
         if isinstance(value, int) and not isinstance(value, bool) and value != positions and value > 0:
             yield value, f"config.json: {key}"
+
+
+def _limit(raw: RawConfig, spec: Spec | None) -> Iterator[tuple[int, str]]:
+    """The tokenizer's own limit, beside a known number of positions."""
+    limit = tokenizer.longest(raw.folder)
+    if limit is not None and spec is not None and spec.max_positions not in (None, limit):
+        yield limit, "tokenizer_config.json"

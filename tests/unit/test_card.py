@@ -203,3 +203,31 @@ def test_a_missing_card_is_exit_2(folder, capsys):
     (folder / "README.md").unlink()
     assert run(["card", str(folder)]) == 2
     assert "README.md" in capsys.readouterr().err
+
+
+def test_a_tokenizer_in_the_folder_settles_a_padded_vocabulary(folder):
+    (folder / "README.md").write_text("- Vocabulary: 128,000\n- Vocabulary size: 128,011\n")
+    judged = {item.claim.said.value: item.verdict for item in cardscope.card(folder).claims}
+    assert judged[128_011] == "ambiguous"
+    tokens = {
+        "model": {"vocab": {str(n): n for n in range(128_000)}},
+        "added_tokens": [{"content": f"<{n}>"} for n in range(11)],
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(tokens))
+    found = {item.claim.said.value: item for item in cardscope.card(folder).claims}
+    assert (found[128_011].verdict, found[128_011].witness) == ("agrees", "tokenizer.json")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"model": 1}', '{"model": {"vocab": {}}}', "[" * 10_000])
+def test_a_tokenizer_that_cannot_be_read_is_no_witness(folder, content):
+    (folder / "tokenizer.json").write_text(content)
+    (folder / "tokenizer_config.json").write_text(content)
+    assert cardscope.card(folder).wrong == ()
+
+
+def test_a_tokenizer_s_own_limit_is_a_witness_of_the_context(folder):
+    (folder / "README.md").write_text("- Context length: 16,384\n")
+    assert len(cardscope.card(folder).wrong) == 1
+    (folder / "tokenizer_config.json").write_text('{"model_max_length": 16384}')
+    (claim,) = cardscope.card(folder).claims
+    assert (claim.verdict, claim.witness) == ("agrees", "tokenizer_config.json")
