@@ -69,6 +69,7 @@ FAMILIES = (
     "vision_late",
     "seq2seq_late",
     "sam",
+    "realtime",
     "series",
     "nanochat",
 )

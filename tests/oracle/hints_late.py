@@ -44,6 +44,18 @@ QUERIED: dict[str, Rule] = {
     "use_timm_backbone": lambda _: False,
     "decoder_attention_heads": pool(4, 6),
 }
+REALTIME: dict[str, Rule] = {
+    "encoder_hidden_dim": pool(48, 72, 96),
+    "encoder_in_channels": pool([20, 30], [20, 30, 40]),
+    "encode_proj_layers": pool([1], [0, 1]),
+    "encoder_attention_heads": pool(4, 6, 8),
+    "hidden_expansion": pool(0.5, 1.0),
+    "decoder_in_channels": pool([48, 50], [44, 52, 56]),
+    "num_feature_levels": pool(3, 4),
+    "decoder_n_points": pool(2, 3),
+    "num_denoising": pool(0, 10),
+    "num_queries": pool(9, 13),
+}
 SWIN = hints_encoders.RULES["swin"]
 NECK: dict[str, Rule] = {
     "neck_hidden_sizes": pool([20, 28, 36], [24, 32, 44, 52, 60]),
@@ -257,6 +269,15 @@ RULES: dict[str, dict[str, Rule]] = {
         "num_multimask_outputs": pool(2, 4),
         "iou_head_depth": pool(2, 4),
         "iou_head_hidden_dim": pool(50, 60),
+    },
+    "rt_detr": REALTIME,
+    "rt_detr_v2": {**REALTIME, "decoder_n_levels": pool(2, 3)},
+    "rt_detr_resnet": {
+        "embedding_size": pool(24, 36),
+        "hidden_sizes": pool([24, 40, 52], [36, 60, 44]),
+        "depths": one_each("hidden_sizes", 1, 2, 3),
+        "layer_type": pool("basic", "bottleneck"),
+        "out_features": pool(["stage2", "stage3"], ["stage1", "stage2", "stage3"], ["stage3"]),
     },
     "depth_anything": {**NECK, "reassemble_hidden_size": pool(100, 120), "head_hidden_size": pool(13, 17)},
     "dpt": {**NECK, "readout_type": pool("project", "ignore", "add"), "pooler_output_size": pool(50, 60)},

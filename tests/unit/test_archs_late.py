@@ -292,3 +292,27 @@ def test_t5gemma_reads_an_encoder_of_another_width():
     config["decoder"] = {"hidden_size": 512, "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2}
     states = [state for _, state in take(build(config)).states()]
     assert {(state.per_token, state.per_source_token) for state in states} == {(2 * 2 * 256, 0), (0, 2 * 2 * 256)}
+
+
+REALTIME = {"rt_detr": "RTDetrForObjectDetection", "rt_detr_v2": "RTDetrV2ForObjectDetection"}
+
+
+def test_rt_detr_v2_stores_the_scale_of_each_sampled_place():
+    """Six layers of three levels with four places each; otherwise both versions have the same tensors."""
+    first, second = (take(build({"model_type": name, "architectures": [cls]})) for name, cls in REALTIME.items())
+    assert (second.parameters - first.parameters, second.buffers - first.buffers) == (0, 6 * 3 * 4)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"encode_proj_layers": [2] * 99999},
+        {"encoder_in_channels": [1] * 999},
+        {"decoder_in_channels": []},
+        {"backbone_config": {"model_type": "rt_detr_resnet", "out_features": ["stage7"]}},
+        {"backbone_config": {"model_type": "swin"}},
+    ],
+)
+def test_real_time_boxes_that_cannot_be_are_errors(keys):
+    with pytest.raises(CardscopeError):
+        build({"model_type": "rt_detr", "architectures": ["RTDetrModel"], **keys})
