@@ -2,7 +2,8 @@
 
     python benchmarks/memory_accuracy.py MEASUREMENTS.jsonl [--configs FOLDER] [--write]
 
-MEASUREMENTS holds one measured point a line (id, engine, model, measured, config, complete). Configs come from the
+MEASUREMENTS holds one measured point a line (id, engine, model, measured, config, complete); those of
+benchmarks/measure_gpu.py are added. Configs come from the
 bundled catalogue, else from FOLDER (ORG__NAME.json). Nothing of either is copied. --write renews docs/accuracy.md
 and cardscope/data/accuracy.json.
 """
@@ -31,8 +32,10 @@ from cardscope.model import RawConfig
 from cardscope.source.catalog import lookup
 
 try:
+    from benchmarks.measure_gpu import predicted
     from benchmarks.memory_training import TRAINING, Unstated
 except ImportError:  # run as a script, from its own folder
+    from measure_gpu import predicted  # type: ignore[import-not-found,no-redef]
     from memory_training import TRAINING, Unstated  # type: ignore[import-not-found,no-redef]
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -324,14 +327,29 @@ def of_training(point: dict[str, Any], folder: str) -> Iterator[Row]:
         yield Row(point["id"], engine, item.quantity, "training", name, item.predicted, item.measured, item.note)
 
 
+def of_own(point: dict[str, Any], folder: str) -> Iterator[Row]:
+    """Points of benchmarks/measure_gpu.py, predicted anew."""
+    del folder
+    c, m, name = point["config"], point["measured"], point["model"]
+    found = predicted(name, c["input_len"], c["gpu"])
+    for quantity, key in (("loaded", "loaded_bytes"), ("peak of generate", "peak_bytes")):
+        where = "our own, fake tensors" if c["gpu"] == "fake" else "our own"
+        values = (found[key] / GIB, m[key] / GIB)
+        yield Row(point["id"], f"transformers ({where})", quantity, "random weights", name, *values)
+
+
 def compare(path: Path, folder: str) -> tuple[list[Row], list[tuple[str, str, str]], int]:
     """Every complete point: rows, and what was left out with its reason."""
     rows: list[Row] = []
     skipped: list[tuple[str, str, str]] = []
-    points = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    own = ROOT / "benchmarks" / "measurements.jsonl"
+    files = [path, own] if own.is_file() else [path]
+    text = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    points = [json.loads(line) for line in text if line.strip()]
     complete = [point for point in points if point.get("complete")]
     for point in complete:
         made = BY_ENGINE.get(point["engine"], of_training if point["engine"] in TRAINING else None)
+        made = of_own if point["id"].startswith("own-") else made
         if made is None:
             skipped.append((point["engine"], point["model"], "no rule compares this engine's points yet"))
             continue
@@ -343,7 +361,7 @@ def compare(path: Path, folder: str) -> tuple[list[Row], list[tuple[str, str, st
         rows += found
         if not found:
             skipped.append((point["engine"], point["model"], "the file type or quantity has no rule of ours"))
-    return rows, skipped, len(complete)
+    return rows, skipped, sum(1 for point in complete if not point["id"].startswith("own-"))
 
 
 def tables(rows: list[Row]) -> Iterator[str]:

@@ -47,7 +47,7 @@ def lines(found: Largest) -> list[Line]:
         line(Span(shorten(f"the largest models on {safe(found.devices.name)}", WIDTH), "title")),
         line(Span(f"{asked} · {free}", "dim")),
         line(),
-        line(Span(f"  {'precision':<10}{'parameters':>12}   largest in the catalogue", "head")),
+        line(Span(f"  {'precision':<10}{'parameters':>12}   largest in the catalogue", "strong")),
     ]
     for room in found.rooms:
         rows += list(_room_rows(room))

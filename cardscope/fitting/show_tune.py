@@ -103,7 +103,7 @@ def _bar(found: Tuning) -> list[Line]:
 def _stage_rows(found: Tuning) -> list[Line]:
     """A table in GiB: moments of a step by what holds the memory."""
     head = f"  {'GiB':<24}{'weights':>8}{'grads':>8}{'states':>8}{'activ.':>8}{'logits':>8}{'total':>9}"
-    rows = [line(Span(head, "head"))]
+    rows = [line(Span(head, "strong"))]
     peak = found.training.peak
     for stage in found.training.stages:
         parts = (stage.weights, stage.gradients, stage.optimizer, stage.activations, stage.logits)
@@ -121,14 +121,14 @@ def _limits(found: Tuning) -> list[Line]:
     rows = []
     left = found.headroom_bytes
     if left is not None:
-        rows.append(f"{'headroom' if left >= 0 else 'missing':<20}{format_bytes(abs(left))}")
+        rows.append(f"{'headroom' if left >= 0 else 'missing':<21}{format_bytes(abs(left))}")
     if found.max_sequence is not None:
         at = f" tokens at micro-batch {found.recipe.micro_batch:,}"
-        rows.append(f"{'longest sequence':<20}{format_tokens(found.max_sequence) if found.max_sequence else 'no'}{at}")
+        rows.append(f"{'longest sequence':<21}{format_tokens(found.max_sequence) if found.max_sequence else 'no'}{at}")
     if found.max_micro_batch is not None:
         widest = f"{found.max_micro_batch:,}" if found.max_micro_batch else "none"
-        rows.append(f"{'largest micro-batch':<20}{widest} at this sequence")
-    rows.append(f"{'uncertainty':<20}± {found.uncertainty.percent:g} %")
+        rows.append(f"{'largest micro-batch':<21}{widest} at this sequence")
+    rows.append(f"{'uncertainty':<21}± {found.uncertainty.percent:g} %")
     return [line(f"  {text}") for text in rows]
 
 
