@@ -6,7 +6,8 @@ Six architectures of the bundled catalogue at their real sizes: dense, normed qu
 experts with sinks, short convolutions.  On `cuda` the peaks are torch's own (max_memory_allocated), each in a process
 of its own; `fake` follows every allocation on fake tensors with the CPU's kernels, which takes no memory and no GPU but
 also keeps the masks that a GPU's kernels do not.  --write adds the points to benchmarks/measurements.jsonl, which
-benchmarks/memory_accuracy.py reads like any other, and the table to benchmarks/RESULTS-measured.md.
+benchmarks/memory_accuracy.py reads like any other, and the table to benchmarks/RESULTS-measured.md; with `--models`
+and no name it only predicts the kept points anew.
 """
 
 from __future__ import annotations
@@ -184,8 +185,13 @@ def document(points: list[dict[str, Any]]) -> str:
 
 
 def known() -> list[dict[str, Any]]:
-    """Points of earlier runs."""
-    return [json.loads(line) for line in POINTS.read_text(encoding="utf-8").splitlines()] if POINTS.is_file() else []
+    """Points of earlier runs, predicted anew."""
+    lines = POINTS.read_text(encoding="utf-8").splitlines() if POINTS.is_file() else []
+    points = [json.loads(line) for line in lines]
+    return [
+        {**item, "predicted": predicted(item["model"], item["config"]["input_len"], item["config"]["gpu"])}
+        for item in points
+    ]
 
 
 def main() -> None:
@@ -203,7 +209,7 @@ def main() -> None:
         return
     lengths = [int(word) for word in given.tokens.split(",")]
     found = list(children(given.models, lengths, given.device))
-    if not found:
+    if not found and not given.write:
         raise SystemExit("nothing was measured")
     print("\n".join(rows(found)))
     if given.write:

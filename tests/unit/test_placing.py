@@ -111,3 +111,15 @@ def test_devices_that_work_one_after_another_do_not_add_up():
     )
     assert two == pytest.approx(one)
     assert both == pytest.approx(2 * one)
+
+
+@pytest.mark.parametrize(("model", "score"), [(facts.LLAMA3_8B, 10), (facts.GPT_OSS_20B, 6)])
+def test_eager_attention_holds_so_many_bytes_a_score(model, score):
+    """Softmax in fp32 takes ten; attention with sinks stays in bf16. The mask is there once."""
+    tokens = 4096
+    eager, plain = (
+        cardscope.fit(model, context=tokens, headers=False, engine_options={"attn_implementation": kind}).need
+        for kind in ("eager", "sdpa")
+    )
+    heads = model["num_attention_heads"]
+    assert eager.activations - plain.activations == tokens**2 * (score * heads + 2)

@@ -127,10 +127,16 @@ def transient(target: Target, load: Load) -> int:
     total += load.context * size * target.expanded
     if word(load.options, "attn_implementation", "sdpa") == "eager":
         # The mask itself is kept once for all heads.
-        heads = EAGER[target.plain_bytes] * (target.facts.num_heads or 0) + target.plain_bytes
+        score = 3 * target.plain_bytes if _sinks(target) else EAGER[target.plain_bytes]
+        heads = score * (target.facts.num_heads or 0) + target.plain_bytes
         total += tokens * load.context * heads
     logits = 6 * vocab * (tokens if whole(load.options, "logits_to_keep", 1) == 0 else 1)
     return load.batch * max(total, logits) + scratch(target, load)
+
+
+def _sinks(target: Target) -> bool:
+    """Whether attention has sinks: scores, scores beside the sinks and their softmax, none of it in fp32 (GptOss)."""
+    return any(tensor.name == "sinks" for _, tensor in target.inventory.tensors())
 
 
 def scratch(target: Target, load: Load) -> int:
