@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, Literal, NamedTuple
 
 from cardscope.inventory import Inventory
@@ -131,15 +131,25 @@ def rows(inventory: Inventory) -> Iterator[tuple[str, int, str]]:
     counts = _slots(inventory)
     if not any(slot.role not in {"small", "table", "output"} for slot in counts):
         return
-    model = _traits(inventory)
-    for name in SHOWN:
-        bits, types = 0.0, Counter[str]()
-        for slot, numel in counts.items():
-            kind = _type(name, slot, model)
+    numels, total = tuple(counts.values()), sum(counts.values())
+    for name, kinds in _shown(tuple(counts), _traits(inventory)):
+        bits, types = 0.0, dict.fromkeys(kinds, 0)
+        for kind, numel in zip(kinds, numels, strict=True):
             bits += numel * BITS[kind]
             types[kind] += numel
-        share = ", ".join(f"{kind} {100 * n / sum(types.values()):.0f} %" for kind, n in types.most_common(3))
+        most = sorted(types.items(), key=_by_count)[:3]
+        share = ", ".join([f"{kind} {100 * n / total:.0f} %" for kind, n in most])
         yield f"GGUF {name}", int(bits / 8), f"llama.cpp's mix without importance matrix: {share}; metadata not counted"
+
+
+def _by_count(item: tuple[str, int]) -> int:
+    return -item[1]
+
+
+@lru_cache(maxsize=512)
+def _shown(slots: tuple[Slot, ...], model: Traits) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Each mix of a report with the type it gives every slot; models of one shape share the answer."""
+    return tuple((name, tuple(_type(name, slot, model) for slot in slots)) for name in SHOWN)
 
 
 def sizes(inventory: Inventory, name: str) -> Iterator[tuple[Tensor, int]]:
@@ -201,7 +211,7 @@ def _traits(inventory: Inventory) -> Traits:
 def _slots(inventory: Inventory) -> Counter[Slot]:
     counts: Counter[Slot] = Counter()
     for _, slot, numel in _tensors(inventory):
-        counts[slot] += numel
+        counts[slot] = counts.get(slot, 0) + numel
     return counts
 
 
@@ -211,10 +221,10 @@ def _tensors(inventory: Inventory) -> Iterator[tuple[Tensor, Slot, int]]:
     layers = max((max(group.layers, default=-1) + 1 for group in inventory.groups), default=0)
     for group in inventory.groups:
         places = _places(group.layers, layers) if group.layers else ((_NOWHERE, group.count),)
+        latent = next((part for part in group.parts if isinstance(part, LatentAttention)), None)
         for tensor in group.tensors:
             if tensor.kind == "buffer":
                 continue
-            latent = next((part for part in group.parts if isinstance(part, LatentAttention)), None)
             if latent is not None and tensor.name == "kv_b.weight":
                 yield from _latent(tensor, latent, group.count)
                 continue
@@ -222,12 +232,17 @@ def _tensors(inventory: Inventory) -> Iterator[tuple[Tensor, Slot, int]]:
             if inventory.model_type in FUSED and tensor.component == "attention" and role in {"k", "other", "qkv"}:
                 role = "v"
             columns = tensor.shape[-1] if tensor.shape else 0
-            plain = Slot(role, whole=columns % 256 == 0, narrow=role != "small" and columns % 32 != 0)
-            if role not in {"v", *_DOWN}:
-                yield tensor, plain, group.count * tensor.numel
-                continue
-            for place, times in places:
-                yield tensor, place._replace(role=role, whole=plain.whole, narrow=plain.narrow), times * tensor.numel
+            rest = columns % 256 == 0, role != "small" and columns % 32 != 0
+            for place, times in places if role in _PLACED else ((_NOWHERE, group.count),):
+                yield tensor, _slot(place, role, *rest), times * tensor.numel
+
+
+_PLACED: Final = frozenset({"v", *_DOWN})
+
+
+@cache
+def _slot(place: Slot, role: Role, whole: bool, narrow: bool) -> Slot:
+    return place._replace(role=role, whole=whole, narrow=narrow)
 
 
 def _latent(tensor: Tensor, part: LatentAttention, count: int) -> Iterator[tuple[Tensor, Slot, int]]:
