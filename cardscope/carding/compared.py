@@ -68,7 +68,7 @@ def _unquantized(claim: Claim, known: Witnesses, said: str) -> Held:
         return Held("agrees", "files", said, "a file of quantization settings is there")
     if not known.config or not known.files_known or claim.where == "prose":
         return Held("cannot be checked", reason="the config says nothing of a quantization")
-    if said in {"gptq", "awq"} and any(name.endswith(".safetensors") for name in names):
+    if claim.where != "name" and said in {"gptq", "awq"} and any(name.endswith(".safetensors") for name in names):
         return Held("disagrees", "config.json", "none", "the config has no quantization_config")
     return Held("cannot be checked", reason="the config says nothing of a quantization")
 

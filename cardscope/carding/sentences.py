@@ -204,8 +204,35 @@ _SIZED = re.compile(
 )
 
 
+_PART: Final = re.compile(
+    r"\b(?:vision|image|visual|audio|speech|text) (?:encoder|tower|backbone|transformer)s?\b"
+    r"|\b(?:projector|adapters?|lora|vit|draft"
+    r"|medusa|eagle|reward model|teacher|trainable|frozen|annotat\w+|reviewers?)\b",
+    re.IGNORECASE,
+)
+"""Parts and helpers of a model, whose figures are not its own."""
+_ATTENDS: Final = re.compile(r"attention|layer|hidden|quer|kv\b|key", re.IGNORECASE)
+_ROUTES: Final = re.compile(
+    r"moe\b|mixture|rout|activ|per token|/tok|per layer|param|layer|gat(?:ed|ing)", re.IGNORECASE
+)
+_OF_THE_SHAPE: Final = frozenset(
+    {"num_layers", "hidden_size", "intermediate_size", "num_heads", "num_kv_heads", "head_dim", "parameters"}
+)
+
+
+def _in_place(said: Said, sentence: str) -> bool:
+    """Whether the sentence is about the network as a whole: not a tower, an adapter, people who are experts."""
+    if said.kind in _OF_THE_SHAPE and _PART.search(sentence):
+        return False
+    if said.kind == "num_heads":
+        return bool(_ATTENDS.search(sentence))
+    return said.kind not in {"num_experts", "experts_per_token"} or bool(_ROUTES.search(sentence))
+
+
 def _about_this(said: Said, found: Quantity, clause: str, sentence: str, own: Subject) -> bool:
     """The last doubts: sizes of sisters, ranges, `for the 4B, 12B and 27B sizes`."""
+    if not _in_place(said, sentence):
+        return False
     around = clause[: found.start] + " " + clause[found.end :]
     if said.kind in {"context_length", "vocab_size"} and _SAMPLED.search(clause):
         return False

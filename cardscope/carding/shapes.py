@@ -119,6 +119,8 @@ def context(claim: Claim, known: Witnesses) -> Held:
     kinds = known.report.attention.layers if known.report and known.report.attention else {}
     if not known.numbers("max_position", "n_positions") or known.numbers("rope_ratio", "alibi"):
         return Held("ambiguous", "config.json", native, f"{native:,} by the config, which sets no bound of positions")
+    if claim.where not in LABELLED and "context" not in claim.quote.lower():
+        return Held("ambiguous", "config.json", native, f"{native:,} positions; a length of training may be meant")
     if known.stretched or kinds.get("linear") or kinds.get("recurrent") or claim.said.loose == "over":
         return Held("ambiguous", "config.json", native, f"{native:,} positions by the config")
     return Held("disagrees", "config.json", native, off(claim.said, native))

@@ -51,7 +51,8 @@ def _size(claim: Claim, known: Witnesses) -> Held:
         one_file = any(
             size and any(0.97 * r.low <= size <= 1.03 * r.high for r in claim.said.readings) for _, size in known.files
         )
-        verdict: Verdict = "ambiguous" if one_file or claim.where not in LABELLED else "disagrees"
+        likely = 0.2 < float(str(claim.said.value)) / max(1, stored) < 5  # else some other thing's size is meant
+        verdict: Verdict = "disagrees" if likely and not one_file and claim.where in LABELLED else "ambiguous"
         return Held(verdict, "stored tensors", stored, f"{format_bytes(stored)} are stored")
     estimate = known.report.headline.bytes if known.report else None
     if estimate is not None and any(0.9 * r.low <= estimate <= 1.1 * r.high for r in claim.said.readings):

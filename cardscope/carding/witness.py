@@ -106,7 +106,7 @@ def witnesses(
         dtype_witness=seen,
         quantization=method(raw),
         files=raw.hub.files if raw.hub else raw.files,
-        files_known=bool(raw.hub and raw.hub.files) or raw.source == "file",
+        files_known=bool(raw.hub and raw.hub.files),
         metadata=metadata,
         hub_license=raw.hub.license if raw.hub else None,
     )

@@ -123,6 +123,10 @@ def test_a_claim_keeps_its_quote_and_line():
         "## Citation\n\n```\n@article{x, title={A 7B parameter model with 32 layers}}\n```",
         "The model family comes in sizes from 8B to 405B parameters.",
         "Released in 2024; 3 shards, 12 authors and 5 tables.",
+        "The vision encoder has 27 layers and a hidden size of 1152.",
+        "A LoRA adapter with 41M trainable parameters was trained on 16 layers.",
+        "The answers were reviewed by 12 experts, and 8 experts wrote the questions.",
+        "Speculation uses 5 heads, and the dataset has 1.2M samples.",
     ],
 )
 def test_what_is_said_of_others_is_no_claim(text):

@@ -10,7 +10,7 @@ from cardscope.carding.model import Said, of_quantity
 from cardscope.carding.numbers import Quantity, quantities
 
 _PARAMETERS = (
-    r"(?:total |overall |model |trainable |learnable |network |dense )?(?:weights? and )?param(?:eter)?(?:s|n)?\b"
+    r"(?:total |overall |model |network |dense )?(?:weights? and )?param(?:eter)?(?:s|n)?\b"
     r"|(?:个|個)?(?:模型)?参数|(?:規模の)?(?:の)?パラメータ|(?:개)?(?:의)?\s?(?:파라미터"
     r"|매개변수)|(?:de |di )?(?:param|parám|parâm|параметр)|参数规模"
 )
@@ -91,7 +91,7 @@ KINDS = (
     Kind(
         "parameters",
         labels(
-            r"(?:trainable |learnable |overall )?param(?:eter)?s?(?: (?:count|size|number|total))?"
+            r"(?:overall )?param(?:eter)?s?(?: (?:count|size|number|total))?"
             r"|param count|size|params|(?:总)?参数(?:量|规模|数)?|模型大小"
             r"|モデルサイズ|パラメータ(?:数|ー数)?|파라미터(?: 수)?|매개변수(?: 수)?"
             r"|par[aá]metros(?: totales)?|número de parámetros"

@@ -7,7 +7,7 @@ import re
 from cardscope.carding.claims.kind import Around, Kind, after, before, between, labels, plain_number
 
 _LAYERS = (
-    r"(?:hidden |transformer |decoder |encoder |attention |identical |stacked )*(?:transformer"
+    r"(?:hidden |transformer |decoder |encoder |identical |stacked )*(?:transformer"
     r" )?(?:layers|blocks)\b(?! norm)|layer\b(?=[ -](?:transformer|decoder|network|model))"
     r"|[- ]layer (?:transformer|decoder|encoder|network|model)|层|層|(?:개의 )?레이어|capas|couches|schichten"
     r"|camadas|strati|слоёв|слоев"
