@@ -120,6 +120,22 @@ def test_an_audit_whose_driver_is_killed_goes_on(tmp_path):
     assert [row["id"] for row in rows(tmp_path)] == list(repos)
 
 
+@pytest.mark.ray
+def test_ctrl_c_finishes_the_batches_under_way_and_says_how_to_go_on(tmp_path):
+    needs_ray()
+    repos = repositories(400)
+    (tmp_path / "ids.txt").write_text("".join(f"{name}\n" for name in repos))
+    with HubServer(repos, latency=0.05) as hub:
+        process = begin(tmp_path, hub.url)
+        wait_for(lambda: shards(tmp_path), process)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "--resume" in err
+    assert [row["id"] for row in rows(tmp_path)] == list(repos)[: BATCH * len(shards(tmp_path))]
+    assert 1 <= len(shards(tmp_path)) < 400 / BATCH
+
+
 def test_a_cluster_that_is_not_there_is_said_at_once(tmp_path, capsys):
     needs_ray()
     address = refused_url().partition("://")[2]
