@@ -55,9 +55,9 @@ NAMES = {"qv": {"q_proj", "v_proj"}}
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_peak_of_a_step_is_what_torch_allocates(name):
-    """Within 7 %: 3 % where no rule of another shape comes in, see docs/accuracy.md."""
+    """Within 5 %: the copy of attention's output that GPUs keep is counted, and the CPU's kernel keeps none."""
     config, recipe = CASES[name]
-    assert _ours(config, recipe) == pytest.approx(_theirs(config, recipe), rel=0.07)
+    assert _ours(config, recipe) == pytest.approx(_theirs(config, recipe), rel=0.05)
 
 
 def _ours(config: dict[str, Any], recipe: Recipe) -> int:
