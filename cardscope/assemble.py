@@ -309,6 +309,7 @@ def _headline(parameters: Parameters, dtype: str | None, rows: tuple[WeightRow, 
     headers = stored.source in {"headers", "gguf"}
     active = analytic.active
     if headers and stored.total is not None:
+        active = stored.total if active == analytic.total else active
         return Headline(stored.total, active, stored.stored_bytes, dtype, "stored")
     size, dtype = _own_bytes(dtype, rows)
     if stored.stored_bytes is not None and stored.total is not None:

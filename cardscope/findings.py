@@ -38,6 +38,7 @@ RULES: Final[Mapping[str, tuple[Severity, str]]] = {
     "CS211": ("info", "the exact count was asked for and could not be taken"),
     "CS212": ("info", "an adapter, the base model it is made for, and what its config predicts"),
     "CS213": ("warning", "an adapter holds another number of parameters than its config predicts"),
+    "CS214": ("warning", "the checkpoint lacks parameters that the config declares"),
 }
 """Code → (severity, what it is about)."""
 

@@ -123,5 +123,10 @@ REPORTED = {
         "is not what is stored: the rank, the targets or the base model is another one, or a part was not uploaded. "
         "Fix: compare `adapter_config.json` with the tensors' shapes."
     ),
+    "CS214": (
+        "Fewer parameters are stored than the config declares, and no index says that a file is missing. On loading, "
+        "transformers fills what is not there with random numbers and warns. Fix: upload the rest, or correct the "
+        "sizes or the class in the config."
+    ),
 }
 """Code → what, why and how to fix."""

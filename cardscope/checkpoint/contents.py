@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 from cardscope.checkpoint.formats import settings_of, unpack
 from cardscope.checkpoint.header import Header, Stored
 from cardscope.checkpoint.index import Index
-from cardscope.checkpoint.naming import mark_corrections, mark_duplicates, mark_mtp
+from cardscope.checkpoint.naming import mark_corrections, mark_duplicates, mark_frozen, mark_mtp
 from cardscope.checkpoint.piece import Piece, Role
 
 
@@ -97,7 +97,7 @@ def gather(
     biases parameters.
     """
     kept, again = _once(headers, index)
-    pieces = unpack(kept, settings_of(config))
+    pieces = mark_frozen(unpack(kept, settings_of(config)))
     pieces = mark_corrections(pieces) if corrections else pieces
     pieces = mark_duplicates(mark_mtp(pieces, num_layers), tied=tied)
     pieces += [Piece(t.name, t.shape, "duplicate", t.dtype, t.numel, t.size) for t in again]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cardscope.checkpoint.naming import component, is_head, is_table, place
 from cardscope.checkpoint.piece import Piece
@@ -25,6 +25,10 @@ class Contradiction(NamedTuple):
     stored: Shape
     declared: Shape
     padding: bool
+
+
+LACK: Final = "not stored: "
+"""What the name of a term starts with where a declared component is not stored."""
 
 
 class Mismatch(NamedTuple):
@@ -56,7 +60,7 @@ def compare(pieces: Sequence[Piece], inventory: Inventory) -> Mismatch:
         for piece in extra:
             terms[f"stored, not declared: {_shown(piece.name)}"] += piece.logical
         for declared, count in lacking.items():
-            terms[f"not stored: {declared.component}"] -= count * _size(declared.shape)
+            terms[f"{LACK}{declared.component}"] -= count * _size(declared.shape)
     ordered = sorted(terms.items(), key=lambda item: -abs(item[1]))
     return Mismatch(_few([Term(name, value) for name, value in ordered if value]), tuple(found))
 

@@ -18,7 +18,7 @@ _BUFFERS = re.compile(
     r"running_mean|running_var|num_batches_tracked|relative_position_index|attn_mask|rotary_emb\.\w+|"
     r"final_logits_bias|act_fn\.(?:beta|eps)|tid2eid|layer_scalar|slope_rate|"
     r"(?:query|key|diagonal)_decay|global_mean|global_invstd|balancing_biases|"
-    r"causal_mask|tril|mask_token_ids|embed_positions\._float_tensor|std_bias|std_scale)$"
+    r"causal_mask|tril|mask_token_ids|pos_idx_to_embed|embed_positions\._float_tensor|std_bias|std_scale)$"
 )
 """Buffers by the names transformers and the original repositories give them."""
 _FLOATS: Final = frozenset({"BF16", "F16", "F32"})
@@ -66,6 +66,17 @@ _CORRECTION = re.compile(r"(?:^|\.)(?:e_score_correction_bias|expert_bias|balanc
 def mark_corrections(pieces: Sequence[Piece]) -> list[Piece]:
     """The pieces with the routers' correction biases as parameters, which some classes make them."""
     return [p._replace(role="parameter") if _CORRECTION.search(p.name) and p.role == "buffer" else p for p in pieces]
+
+
+def mark_frozen(pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces with the gains and shifts of frozen batch norms as buffers, as DETR's backbones hold them.
+
+    A batch norm that learns counts the batches it saw beside its running mean; a frozen one does not.
+    """
+    ends = ".running_mean", ".num_batches_tracked"
+    seen = [{p.name.removesuffix(end) for p in pieces if p.name.endswith(end)} for end in ends]
+    frozen = {f"{base}.{kind}" for base in seen[0] - seen[1] for kind in ("weight", "bias")}
+    return [p._replace(role="buffer") if p.name in frozen else p for p in pieces] if frozen else list(pieces)
 
 
 def mark_mtp(pieces: Sequence[Piece], num_layers: int | None) -> list[Piece]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from cardscope.checkpoint.contents import Contents
-from cardscope.checkpoint.match import Mismatch, compare
+from cardscope.checkpoint.match import LACK, Mismatch, compare
 from cardscope.checkpoint.piece import Piece
 from cardscope.findings import Finding, finding
 from cardscope.inventory import Inventory
@@ -46,7 +46,8 @@ def judge(contents: Contents, inventory: Inventory | None, hub_total: int | None
     missing = contents.missing
     mismatch = Mismatch() if inventory is None or missing else compare(contents.pieces, inventory)
     found = (
-        *_shape_findings(mismatch, where), *_file_findings(contents), *_hub_findings(contents, hub_total),
+        *_shape_findings(mismatch, where), *_lack_findings(mismatch), *_file_findings(contents),
+        *_hub_findings(contents, hub_total),
     )  # fmt: skip
     if missing:
         shown = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
@@ -123,6 +124,16 @@ def _shape_findings(mismatch: Mismatch, where: str) -> Iterable[Finding]:
 
 def _dims(shape: tuple[int, ...]) -> str:
     return " × ".join(f"{n:,}" for n in shape) or "one number"
+
+
+def _lack_findings(mismatch: Mismatch) -> Iterable[Finding]:
+    """Less is stored than declared, and no tensor's shape says why."""
+    lacking = sum(term.delta for term in mismatch.terms)
+    if lacking < 0 and not mismatch.contradictions:
+        named = [t for t in mismatch.terms if t.name.startswith(LACK) and t.delta < 0]
+        shown = ", ".join(f"{t.name.removeprefix(LACK)} {-t.delta:,}" for t in named[:3])
+        more = ", …" if len(named) > 3 else ""
+        yield finding("CS214", f"{-lacking:,} declared parameters are not stored: {shown}{more}", "the checkpoint")
 
 
 def _file_findings(contents: Contents) -> Iterable[Finding]:

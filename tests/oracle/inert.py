@@ -42,6 +42,10 @@ OTHER_WORDS: dict[str, tuple[object, ...]] = {
 }
 
 
+ELSEWHERE = {"audio-spectrogram-transformer": {"max_length"}}
+"""Keys that these types read as a size of their own, while it is one of generation's settings everywhere else."""
+
+
 def other_values(key: Key, now: object) -> Iterator[object]:
     """Values of a key's own kind that differ from the one it has now."""
     value = key.default if now is None else now
@@ -104,7 +108,11 @@ def effects(model_type: str) -> dict[str, str]:
 
 def inert_slots(model_type: str) -> list[tuple[Path, Key]]:
     """The declared keys of a type that the reviewed list calls inert."""
-    return [(path, key) for path, key, part in slots(model_type) if is_inert(key.name, part.model_type)]
+    return [
+        (path, key)
+        for path, key, part in slots(model_type)
+        if is_inert(key.name, part.model_type) and key.name not in ELSEWHERE.get(str(part.model_type), ())
+    ]
 
 
 def offenders(model_type: str) -> dict[str, str]:

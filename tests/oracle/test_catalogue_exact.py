@@ -52,6 +52,18 @@ WITHOUT_ENTRY = {
     "no count was published that could confirm cardscope's own": """
         gpt_neox_reward_model internlm orion xverse minicpmv4_6 hunyuan_v1_moe""",
     "its file alone is 26 kB": "nemotron-nas",
+    "the bundled catalogue is full at 250 kB: the models people meet offline first have the places": """
+        Dream altclip aquila audio-spectrogram-transformer audioflamingo3 blip blip-2 bunny-phi chinese_clip clap
+        clipseg colpali colqwen2 convnext convnextv2 data2vec-audio data2vec-vision deci deepseek_vl_hybrid
+        deepseek_vl_v2 depth_anything detr donut-swin dots_ocr dpt encoder-decoder eurobert flaubert florence2 fsmt
+        gemma3n gemma4_unified_assistant glmasr granite_speech gte hunyuan idefics2 ijepa instructblip
+        instructblipvideo internvl_chat janus jina_embeddings_v3 kimi_k3 kimi_vl lilt llada llava_llama
+        llava_mistral llava_qwen metaclip_2 minicpmv mistral4 molmo moonshine multi_modality nanogpt-native
+        openai_privacy_filter openelm ovis2 owlv2 owlvit paddleocr_vl paddleocr_vl_text parakeet_ctc
+        parakeet_encoder pegasus_x phi3_v pix2struct qwen2_5_omni resnet rt_detr rt_detr_v2 rwkv5 sam segformer
+        shieldgemma2 skywork speech-encoder-decoder speech_to_text step3p5 step3p7 swinv2 switch_transformers
+        t5gemma table-transformer tapas timesfm timesformer videomae vision-encoder-decoder vitpose voxtral_realtime
+        voxtral_realtime_text wav2vec2-bert wav2vec2-conformer""",
     "no copy of its file was found that is certain": """
         afmoe aria aria_text axk2 aya_vision bailing_hybrid blt cohere2_moe cohere2_vision cohere_compass_text
         data2vec-text deepseek_vl diffllama doge dots3_note dots3_note_text emu3 flint gemma3n_text gemma4_unified

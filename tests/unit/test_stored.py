@@ -201,3 +201,20 @@ def test_the_stored_inventory_has_the_declared_one_s_shape(folder):
     found = inventory(contents.pieces)
     assert [(group.count, group.layers) for group in found.groups] == [(1, ()), (2, (0, 1))]
     assert dict(found.components()) == inspect(folder).parameters.analytic.components
+
+
+def test_a_checkpoint_that_lacks_layers_says_so(folder):
+    """One layer's tensors short: a finding names what is not stored, and the model has no more active than stored."""
+    tensors = {name: tensor for name, tensor in w.llama().items() if ".layers.1." not in name}
+    w.write(folder / "model.safetensors", tensors)
+    report = inspect(folder)
+    assert report.headline.total == report.headline.active < w.TOTAL
+    (item,) = (f for f in report.findings if f.code == "CS214")
+    assert item.message.startswith(f"{w.TOTAL - report.headline.total:,} declared parameters are not stored: ")
+    assert "attention" in item.message
+
+
+def test_a_whole_checkpoint_lacks_nothing(folder):
+    """No finding where all that is declared is stored."""
+    w.write(folder / "model.safetensors", w.llama())
+    assert "CS214" not in codes(inspect(folder))
