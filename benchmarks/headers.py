@@ -94,9 +94,6 @@ def _beside(
         more, notes = int((spec.vocab_size or 0) * (spec.hidden_size or 0) * width), ["tied head stored"]
     if any(is_mtp(n) for n in names) and inventory.mtp_parameters:
         more, notes = more + int(inventory.mtp_stored * width), [*notes, "extra prediction layers"]
-    formats = sum(n.endswith("weight_format") for n in names)
-    if formats:
-        more, notes = more + formats, [*notes, f"{formats} bytes of weight_format"]
     frequencies = sum(n.endswith("inv_freq") for n in names)
     if frequencies:
         notes.append(f"{frequencies} tensors of rotary frequencies")

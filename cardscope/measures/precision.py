@@ -30,6 +30,8 @@ class Scheme(NamedTuple):
     experts: bool = False
     each: float = 0
     column: float = 0
+    towers: bool = True
+    """Whether image and sound towers are packed as well."""
 
     def packed(self, rows: int, columns: int, matrices: int = 1) -> float:
         """Bits of so many matrices of this width, `rows` in all of them."""
@@ -97,24 +99,27 @@ def quantizable(tensor: Tensor) -> bool:
     return tensor.kind == "linear" and tensor.component not in {"head", "router", "embedding", "position"}
 
 
+_WHERE: Final = {"experts": "experts", "vision": "towers", "audio": "towers", "projector": "towers"}
+
+
 class _Fold(NamedTuple):
     """A main model folded to what the schemes ask: numbers not packed, and rows of packed matrices by their length."""
 
     total: int
-    packed: Mapping[tuple[bool, int], tuple[int, int]]
-    """(whether routed experts, columns) → (rows, matrices)."""
+    packed: Mapping[tuple[str, int], tuple[int, int]]
+    """(where: experts, towers or the rest; columns) → (rows, matrices)."""
 
 
 def _fold(inventory: Inventory) -> _Fold:
     total = 0
-    packed: dict[tuple[bool, int], tuple[int, int]] = {}
+    packed: dict[tuple[str, int], tuple[int, int]] = {}
     for count, tensor in inventory.tensors():
         if tensor.kind == "buffer":
             continue
         numel = count * tensor.numel
         total += numel
         if tensor.kind == "linear" and quantizable(tensor) and (columns := tensor.shape[-1]):
-            key = tensor.component == "experts", columns
+            key = _WHERE.get(tensor.component, ""), columns
             rows, matrices = packed.get(key, (0, 0))
             packed[key] = rows + numel // columns, matrices + count * tensor.copies
     return _Fold(total, packed)
@@ -128,10 +133,10 @@ def weight_bytes(inventory: Inventory, scheme: Scheme) -> int:
 def _bytes(fold: _Fold, scheme: Scheme) -> int:
     if scheme.group is None:
         return int(fold.total * scheme.bits / 8)
-    routed = scheme.experts and any(expert for expert, _ in fold.packed)
+    routed = scheme.experts and any(where == "experts" for where, _ in fold.packed)
     total, plain = 0.0, fold.total
-    for (expert, columns), (rows, matrices) in fold.packed.items():
-        if routed and not expert:
+    for (where, columns), (rows, matrices) in fold.packed.items():
+        if (routed and where != "experts") or (where == "towers" and not scheme.towers):
             continue
         plain -= rows * columns
         total += scheme.packed(rows, columns, matrices) / 8

@@ -28,7 +28,8 @@ def published(config: Mapping[str, object], *, strict: bool = True) -> Scheme | 
     if read is None:
         return f"the bytes of quantization {method!r} are told by the checkpoint's headers, not by the config"
     scheme = read(found)
-    kept = "" if isinstance(scheme, str) or not strict else _kept(found)
+    # Where experts alone are packed, a list of all the rest says nothing new.
+    kept = "" if isinstance(scheme, str) or scheme.experts or not strict else _kept(found)
     return f"{kept} stays unpacked, so the headers tell the bytes, not the config" if kept else scheme
 
 
@@ -67,7 +68,7 @@ def _grouped(found: Mapping[str, object], method: str) -> Scheme | str:
         return f"the {method} settings give no bits and group_size"
     rule = f"{bits} bits, an fp16 scale and a zero for each group of {group}"
     # GPTQ says of each input which group it belongs to, in 32 bits.
-    return Scheme(method, bits, max(0, group), 16 + bits, rule, column=32 if method == "gptq" else 0)
+    return Scheme(method, bits, max(0, group), 16 + bits, rule, column=32 if method == "gptq" else 0, towers=False)
 
 
 def _fp8(found: Mapping[str, object]) -> Scheme | str:
