@@ -89,7 +89,11 @@ def report(found: list[Outcome]) -> str:
         "# Real configs",
         "",
         f"- modelled: {len(modelled)} of {len(found)}",
-        f"- equal to the exact count: {len(both) - len(wrong)} of {len(both)} that transformers builds",
+        *(
+            [f"- equal to the exact count: {len(both) - len(wrong)} of {len(both)} that transformers builds"]
+            if both
+            else []
+        ),
         f"- confidence: {dict(Counter(item.confidence for item in modelled))}",
         f"- published stored numbers: {dict(reasons)}",
         "",
@@ -97,8 +101,7 @@ def report(found: list[Outcome]) -> str:
         "",
         *[f"- {item.name} ({item.model_type}): {item.reason}" for item in found if item.analytic is None],
         "",
-        "## Different from the exact count",
-        "",
+        *(["## Different from the exact count", ""] if both else []),
         *[
             f"- {item.name} ({item.model_type}, {item.confidence}): {item.analytic:,} against {item.exact:,}"
             for item in wrong

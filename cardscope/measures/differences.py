@@ -53,6 +53,7 @@ def explain_stored(delta: int, candidates: Sequence[Term]) -> tuple[Term, ...]:
 
 BESIDE: Final[Mapping[str, str]] = {
     "router correction biases": "buffers",
+    "other buffers": "buffers",
     "attention masks": "buffers",
     "mask fill values": "buffers",
     "rotary frequencies": "buffers",
@@ -82,7 +83,7 @@ def beside(terms: Sequence[Term]) -> Beside:
 def stored_candidates(spec: Spec, inventory: Inventory, packed: Sequence[Term] = ()) -> tuple[Term, ...]:
     """What checkpoints of this model may hold beside its parameters, with the count of each."""
     found = [
-        Term("router correction biases", inventory.buffers),
+        Term("router correction biases" if "experts" in inventory.components() else "other buffers", inventory.buffers),
         Term("extra prediction layers", inventory.mtp_stored),
         *packed,
     ]
