@@ -30,12 +30,12 @@ def text(raw: RawConfig, token: str | bool | None = None, *, refresh: bool = Fal
         return decode(local.read(found.path, str(found.path), MAX_CARD)), f"the cached {NAME} of {raw.id}"
     if raw.folder is not None:
         return of_file(str(Path(raw.folder) / NAME))
-    hint = (
-        f"online, the card of {raw.id} is read; or name a file: --check {NAME}"
-        if raw.source == "catalog"
-        else f"--check {NAME} names one"
-    )
-    raise NotFound(f"there is no {NAME} beside {raw.where}", hint=hint)
+    if raw.source == "catalog":
+        why = f": {raw.notes[0]}" if raw.notes else ""
+        raise NetworkError(
+            f"the card of {raw.id} is not at hand{why}", hint="online it is read; or --check README.md names a file"
+        )
+    raise NotFound(f"there is no {NAME} beside {raw.where}", hint=f"--check {NAME} names one")
 
 
 def of_file(target: str) -> tuple[str, str]:

@@ -235,3 +235,10 @@ def test_a_tokenizer_s_own_limit_is_a_witness_of_the_context(folder):
     (folder / "tokenizer_config.json").write_text('{"model_max_length": 16384}')
     (claim,) = cardscope.card(folder).claims
     assert (claim.verdict, claim.witness) == ("agrees", "tokenizer_config.json")
+
+
+def test_offline_a_card_that_is_not_cached_is_exit_2_and_says_why(capsys, hf_cache):
+    assert run(["card", "openai-community/gpt2", "--offline"]) == 2
+    said = capsys.readouterr().err
+    assert "not at hand: offline" in said
+    assert "--check README.md" in said
