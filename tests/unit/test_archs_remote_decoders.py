@@ -59,10 +59,10 @@ DREAM = {
     "tie_word_embeddings": False, "max_position_embeddings": 131072, "max_window_layers": 28,
 }  # fmt: skip
 CASES = {
-    # safetensors totals of GSAI-ML/LLaDA-8B-Instruct and Dream-org/Dream-v0-Instruct-7B
+    # remembered, not fetched again: safetensors totals of GSAI-ML/LLaDA-8B-Instruct and Dream-org/Dream-v0-Instruct-7B
     "LLaDA-8B": (LLADA, 8_015_581_184),
     "Dream-7B": (DREAM, 7_615_616_512),
-    # safetensors totals of apple/OpenELM-270M and apple/OpenELM-1_1B
+    # remembered, not fetched again: safetensors totals of apple/OpenELM-270M and apple/OpenELM-1_1B
     "OpenELM-270M": (OPENELM_270M, 271_527_168),
     "OpenELM-1_1B": (OPENELM_1B, 1_079_891_456),
     # arXiv:2310.19341, table of sizes: 52 layers of 4,608; Llama's layout gives 13.85 B

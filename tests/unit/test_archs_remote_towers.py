@@ -48,7 +48,7 @@ CASES = {
     "Qwen-Audio": ({**QWEN, "vocab_size": 155947, "audio": AUDIO}, 8_396_222_464),
     # safetensors total of microsoft/llava-med-v1.5-mistral-7b
     "LLaVA on Mistral": (LLAVA, 7_566_219_264),
-    # safetensors total of lmms-lab/llava-onevision-qwen2-7b-ov
+    # remembered, not fetched again: safetensors total of lmms-lab/llava-onevision-qwen2-7b-ov
     "LLaVA-OneVision": (ONEVISION, 8_030_348_832),
     # safetensors total of rednote-hilab/dots.ocr
     "dots.ocr": (DOTS, 3_039_179_264),

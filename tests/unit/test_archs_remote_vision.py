@@ -53,11 +53,11 @@ VL2_TINY = deepseek(
     {"layers": 27, "mlp_ratio": 3.7362, "model_name": "siglip_so400m_patch14_384", "patch_size": 14, "width": 1152}, {}
 )
 CASES = {
-    # safetensors total of microsoft/Phi-3.5-vision-instruct
+    # remembered, not fetched again: safetensors total of microsoft/Phi-3.5-vision-instruct
     "phi3_v": (PHI3_V, 4_146_621_440),
     # metadata.total_parameters in the index of a quantized copy of allenai/Molmo-7B-D-0924
     "molmo": (MOLMO, 8_021_025_280),
-    # safetensors total of deepseek-ai/DeepSeek-OCR
+    # remembered, not fetched again: safetensors total of deepseek-ai/DeepSeek-OCR
     "DeepSeek-OCR": (ocr("deeplip_b_l", {"clip-l-14-224": CLIP_L, "sam_vit_b": SAM_B}, 2048), 3_336_106_240),
     # safetensors total of deepseek-ai/DeepSeek-OCR-2
     "DeepSeek-OCR-2": (ocr("deepencoderv2", {"qwen2-0-5b": {"dim": 896}, "sam_vit_b": SAM_B}, 896), 3_389_119_360),
