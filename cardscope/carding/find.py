@@ -47,10 +47,12 @@ def claims(document: Document, own: Subject) -> list[Claim]:
     for piece in document.pieces:
         if len(found) > MAX_CLAIMS:
             break
-        found += _of_piece(piece, held, own)
+        run = subject.of_training(piece.section)
+        found += (claim for claim in _of_piece(piece, held, own) if not run or claim.kind not in subject.OF_A_RUN)
         held = piece
     for table in document.tables:
-        found += tables.claims(table, own)
+        run = subject.of_training(table.section)
+        found += (claim for claim in tables.claims(table, own) if not run or claim.kind not in subject.OF_A_RUN)
     return _own_first(_merged(found))
 
 

@@ -41,7 +41,10 @@ _OWN = re.compile(
     re.IGNORECASE,
 )
 _SAMPLED = re.compile(
-    r"\b(?:samples|calibrat\w+|iterations|epochs?|learning rate|batch|benchmark|rotation|prompts?)\b", re.IGNORECASE
+    r"\b(?:evaluat\w+|tested|measured|benchmark\w*|ruler|needle\w*|users?|api|playground|enterprise"
+    r"|tier|samples|calibrat\w+"
+    r"|iterations|epochs?|learning rate|batch|benchmark|rotation|prompts?)\b",
+    re.IGNORECASE,
 )
 _RELATIVE = re.compile(r"^\s?\(?\s?(?:which|that|whose|with|used|using|whereas)\b", re.IGNORECASE)
 _RANGE = re.compile(r"\b(?:rang(?:e|es|ing) (?:from|in)|from|between|sizes?:?|variants?|varying)\b", re.IGNORECASE)
@@ -211,6 +214,12 @@ _PART: Final = re.compile(
     re.IGNORECASE,
 )
 """Parts and helpers of a model, whose figures are not its own."""
+_SOME_LAYERS: Final = re.compile(
+    r"cache|memory|\bGB\b|fro[zs]en|freez|unfreez|prun|merg|duplicat|cop(?:y|ied)|skip|insert|added"
+    r"|remov|offload|quantiz|dropped",
+    re.IGNORECASE,
+)
+"""Words of sentences about some of the layers."""
 _ATTENDS: Final = re.compile(r"attention|layer|hidden|quer|kv\b|key", re.IGNORECASE)
 _ROUTES: Final = re.compile(
     r"moe\b|mixture|rout|activ|per token|/tok|per layer|param|layer|gat(?:ed|ing)", re.IGNORECASE
@@ -231,7 +240,7 @@ def _in_place(said: Said, sentence: str) -> bool:
 
 def _about_this(said: Said, found: Quantity, clause: str, sentence: str, own: Subject) -> bool:
     """The last doubts: sizes of sisters, ranges, `for the 4B, 12B and 27B sizes`."""
-    if not _in_place(said, sentence):
+    if not _in_place(said, sentence) or (said.kind == "num_layers" and _SOME_LAYERS.search(clause)):
         return False
     around = clause[: found.start] + " " + clause[found.end :]
     if said.kind in {"context_length", "vocab_size"} and _SAMPLED.search(clause):

@@ -105,7 +105,8 @@ _OTHER_SECTIONS: Final = re.compile(
     r"|roadmap|sponsor|contact"
     r"|prompt|example output|faq|speed(?!s?, size)|throughput|inference speed|memory usage|requirement"
     r"|install|hardware|vram)"
-    r"|resultados|résultats|ergebnisse|avalia[cç]|evaluaci|cita[cç]|requisitos|comparativ|vergleich|comparaison|评测|评估|引用|更新|新闻|性能|要求|依赖|基准|結果|評価",
+    r"|resultados|résultats|ergebnisse|avalia[cç]|evaluaci|cita[cç]"
+    r"|requisitos|comparativ|vergleich|comparaison|评测|评估|引用|更新|新闻|性能|要求|依赖|基准|結果|評価",
     re.IGNORECASE,
 )
 _COMPONENT: Final = re.compile(
@@ -114,6 +115,13 @@ _COMPONENT: Final = re.compile(
     r"|mamba|ssm|tokenizer training|mtp|reranker|judge|retriever)\b|视觉",
     re.IGNORECASE,
 )
+_OF_TRAINING: Final = re.compile(
+    r"(?:train\w*|fine-?tun\w*|lora|sft) (?:hyper-?param|config|set-?up|arg|param|recipe|setting)"
+    r"|^hyper-?parameters|fine-?tun|\blora\b",
+    re.IGNORECASE,
+)
+OF_A_RUN: Final = frozenset({"context_length", "num_layers", "hidden_size", "num_heads", "head_dim", "file_size"})
+"""Kinds that mean something else there."""
 _POINTS_AWAY: Final = re.compile(
     r"\b(?:compared (?:to|with)|unlike|whereas|outperform\w*|surpass\w*|exceed\w* the|better than"
     r"|larger than|smaller than|competitive with"
@@ -204,6 +212,11 @@ def own_size(own: Subject, size: float) -> bool:
 def section_speaks_of_others(path: Iterable[str]) -> bool:
     """Whether the headings above say evaluation, citation, news, requirements and the like."""
     return any(_OTHER_SECTIONS.search(heading) for heading in path)
+
+
+def of_training(path: Iterable[str]) -> bool:
+    """Whether the headings above are about how it was trained, where lengths and layers are those of a run."""
+    return any(_OF_TRAINING.search(heading) for heading in path)
 
 
 def of_component(path: Iterable[str]) -> bool:

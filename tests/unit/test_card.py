@@ -126,6 +126,9 @@ def test_a_claim_keeps_its_quote_and_line():
         "The vision encoder has 27 layers and a hidden size of 1152.",
         "A LoRA adapter with 41M trainable parameters was trained on 16 layers.",
         "The answers were reviewed by 12 experts, and 8 experts wrote the questions.",
+        "It was evaluated with a context of 128K tokens, and the KV cache of 8 layers takes 2 GB.",
+        "Our API has a context window of 200K tokens for enterprise users.",
+        "## Training hyperparameters\n\n- Sequence length: 32768\n- Layers: 8",
         "Speculation uses 5 heads, and the dataset has 1.2M samples.",
     ],
 )

@@ -45,7 +45,7 @@ KINDS = (
             Around(
                 before(
                     r"(?:number of |num_?(?:hidden_)?|n_?)(?:hidden |transformer )?layers?"
-                    r"|depth(?: set)?|层数(?:设定)?|層数|layers"
+                    r"|层数(?:设定)?|層数|layers"
                 )
             ),
         ),
