@@ -15,10 +15,13 @@ from tests.oracle.meta import Refused, build, config_class  # noqa: E402
 from tests.oracle.run import DECLARED  # noqa: E402
 from tests.oracle.test_oracle import NEVER_BUILT  # noqa: E402
 
+# On the list for what they mean everywhere else; here they size a table, and the declaration reads them.
+READ_ALL_THE_SAME = {"audio-spectrogram-transformer": {"max_length"}, "fsmt": {"pad_token_id"}}
+
 
 @pytest.mark.parametrize("model_type", [name for name in DECLARED if name not in NEVER_BUILT])
 def test_changing_every_listed_key_changes_no_tensor(model_type):
-    assert offenders(model_type) == {}
+    assert set(offenders(model_type)) <= READ_ALL_THE_SAME.get(model_type, set())
 
 
 @pytest.mark.parametrize("model_type", ["llama", "gpt2", "deepseek_v3"])
