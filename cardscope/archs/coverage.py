@@ -47,8 +47,8 @@ class Coverage(NamedTuple):
         remote = sum(1 for row in self.rows if row.class_name is None)
         return (
             f"{len(self.rows)} model types are declared: {held} are held to {cases:,} recorded totals of "
-            f"transformers {version}'s empty models,\n{remote} that only repositories' own code builds to published "
-            "totals or the layout they share, the rest are parts of others."
+            f"transformers {version}'s empty models,\n{remote} that only repositories' own code builds to totals "
+            "published or remembered, or to a layout they share; the rest are parts of others."
         )
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from cardscope.designing import Design, Designs
 
 _POSITIVE = click.FloatRange(min=0, min_open=True, max=1e30)
-EPILOG = """\b
+EPILOG = """For instance:
+
+\b
   cardscope design --params 38M --split 1:1:1
   cardscope design --params 125M --family llama --gqa 1,3 -o config.json
 """

@@ -29,7 +29,7 @@ def published(config: Mapping[str, object], *, strict: bool = True) -> Scheme | 
         return f"the bytes of quantization {method!r} are told by the checkpoint's headers, not by the config"
     scheme = read(found)
     # Where experts alone are packed, a list of all the rest says nothing new.
-    kept = "" if isinstance(scheme, str) or scheme.experts or not strict else _kept(found)
+    kept = "" if isinstance(scheme, str) or scheme.experts or not strict else _kept(found, _layers(config))
     return f"{kept} stays unpacked, so the headers tell the bytes, not the config" if kept else scheme
 
 
@@ -48,18 +48,36 @@ _LISTS: Final = ("ignore", "modules_to_not_convert", "exclude_modules", "llm_int
 _NEVER: Final = re.compile(
     r"lm_head|embed|norm|output_layer|vision|visual|audio|projector|merger|img|image|vit|aligner|patch|"
     r"(?:mlp|moe|ffn|block_sparse_moe|feed_forward)\W*\.?\W*(?:gate|router)\W*$|router|e_score|shared_expert_gate|"
-    r"correction_bias|rotary|mtp|model\.layers\.61\b|conv1d|head$"
+    r"correction_bias|rotary|mtp|conv1d|head$"
 )
 
 
-def _kept(found: Mapping[str, object]) -> str:
+_LAYER: Final = re.compile(r"(?:^|\.)layers\.(\d{1,6})(?:\.|$)")
+
+
+def _layers(config: Mapping[str, object]) -> int | None:
+    """The number of layers a config states, its own or its text model's; what is numbered behind them is extra."""
+    inner = config.get("text_config")
+    for place in (inner if isinstance(inner, Mapping) else {}, config):
+        count = place.get("num_hidden_layers")
+        if isinstance(count, int):
+            return count
+    return None
+
+
+def _kept(found: Mapping[str, object], layers: int | None) -> str:
     """The first module that a list keeps out and that is packed otherwise, empty where there is none."""
     for key in _LISTS:
         listed = found.get(key)
         for name in listed if isinstance(listed, list) else ():
-            if isinstance(name, str) and not _NEVER.search(name):
+            if isinstance(name, str) and not _NEVER.search(name) and not _behind(name, layers):
                 return name[:60]
     return ""
+
+
+def _behind(name: str, layers: int | None) -> bool:
+    numbered = _LAYER.search(name)
+    return layers is not None and numbered is not None and int(numbered[1]) >= layers
 
 
 def _grouped(found: Mapping[str, object], method: str) -> Scheme | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import cardscope
+from cardscope.measures.quantized import published
 
 LLAMA_3_8B = {
     "model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
@@ -59,3 +60,12 @@ def test_what_is_not_packed_stays_in_16_bits():
     for name, bits in (("fp8", 8), ("int8", 8), ("int4", 4), ("nf4", 4), ("nvfp4", 4), ("fp8 blocks", 8)):
         assert bits < found[name].bits_per_weight < 16
         assert found[name].basis == "estimated"
+
+
+def test_a_list_that_keeps_only_extra_layers_out_leaves_the_scheme():
+    """GLM and DeepSeek number their extra prediction layers behind the last one, which is never counted as packed."""
+    settings = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+    kept = {"num_hidden_layers": 4, "quantization_config": {**settings, "modules_to_not_convert": ["model.layers.4"]}}
+    assert published(kept) == published({"quantization_config": settings})
+    kept["num_hidden_layers"] = 5
+    assert "model.layers.4 stays unpacked" in published(kept)
