@@ -59,14 +59,23 @@ def analyse(text: str, raw: RawConfig | None, report: Report | None, where: str,
 
 
 def named(document: Document, raw: RawConfig | None) -> Subject:
-    """Whom the card is about: the repository's id, else the name in the metadata, the first heading, the folder."""
+    """Whom the card is about: the repository's id, else the name in the metadata, the first heading, the folder.
+
+    Of these the first that tells a size, so that a heading `Llama 2` leaves the word to the folder `Llama-2-7b`.
+    """
     if raw is not None and raw.source in {"hub", "cache", "catalog"}:
         return subject(raw.id)
-    for name in (document.metadata.data.get("model_name"), document.title):
-        if isinstance(name, str) and any(char.isdigit() for char in name) and len(name) <= 120:
-            return subject(name)
-    folder = Path(raw.folder).resolve().name if raw is not None and raw.folder else ""
-    return subject(folder if any(char.isdigit() for char in folder) else document.title[:120])
+    folder = _folder(Path(raw.folder).resolve()) if raw is not None and raw.folder else ""
+    said = (document.metadata.data.get("model_name"), document.title, folder)
+    names = [name for name in said if isinstance(name, str) and any(map(str.isdigit, name)) and len(name) <= 120]
+    found = [subject(name) for name in names]
+    return next((own for own in found if own.sizes), next(iter(found), subject(document.title[:120])))
+
+
+def _folder(path: Path) -> str:
+    """A folder's name; in the cache of the Hub's tools that of the repository."""
+    repository = path.parent.parent.name if path.parent.name == "snapshots" else ""
+    return repository.rpartition("--")[2] if repository.startswith("models--") else path.name
 
 
 def _unstated(judged: tuple[Judged, ...], known: Witnesses) -> Iterator[tuple[str, Value, str]]:
