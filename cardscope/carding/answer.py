@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,8 @@ def analyse(text: str, raw: RawConfig | None, report: Report | None, where: str,
     """The answer for one card. Never raises for what the card holds."""
     document = read(text)
     own = named(document, raw)
+    if not own.sizes and report is not None and report.headline.total:
+        own = replace(own, sizes=(float(report.headline.total),))
     known = none(reason or "there is no config to hold it against", document.metadata.data)
     if raw is not None and raw.data:
         known = witnesses(raw, report, document.metadata.data, reason)

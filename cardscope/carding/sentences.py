@@ -298,7 +298,7 @@ def _own_parameters(said: Said, clause: str, sentence: str, own: Subject) -> boo
         strong = (
             _names_itself(sentence, own) and re.search(rf"\b(?:is|has|with) (?:an? )?{re.escape(said.words)}", sentence)
         ) or re.search(
-            rf"^\W{{0,6}}an? (?:\w+[ -]){{0,2}}{re.escape(said.words)}[- ]?param"
+            rf"^\W{{0,6}}(?:this is )?an? (?:\w+[ -]){{0,2}}{re.escape(said.words)}[- ]?param"
             r"|\b(?:this model|the model|it|we|our model)\b.{0,30}\b(?:has|have|contains?|with"
             r"|consists?|compris\w+|is an?)\b",
             sentence,
