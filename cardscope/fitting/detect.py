@@ -25,7 +25,7 @@ def detect() -> Devices:
 
 def _nvidia() -> list[Gpu]:
     try:
-        import pynvml  # type: ignore[import-not-found]
+        import pynvml
     except ImportError:
         if DRIVER.is_dir():
             raise UsageError(
@@ -85,7 +85,7 @@ def _memory() -> list[Gpu]:
 
 def _available(total: int) -> int:
     try:
-        import psutil  # type: ignore[import-untyped]
+        import psutil
 
         return int(psutil.virtual_memory().available)
     except ImportError:

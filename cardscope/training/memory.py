@@ -7,8 +7,8 @@ matrices in Muon (one moment) and the rest in AdamW (two), the moments sharded o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cardscope.errors import UsageError
@@ -59,6 +59,31 @@ def memory(
         return _nanochat(*known, (run.device_batch or 1) * sequence, run.devices, accumulation)
     recipe = _recipe(data, run, sequence, accumulation)
     return _of_step(training(inventory, describe(spec), recipe, 0), recipe)
+
+
+ROOMY: Final = 80 * 10**9
+"""Bytes of the device whose speed a run assumes where nobody says (H100); above it, leaner ways are told."""
+
+
+def leaner(
+    data: Mapping[str, object], spec: Spec, inventory: Inventory, run: Run, sequence: int, accumulation: int, held: int
+) -> Iterator[tuple[str, int]]:
+    """(options, bytes at most) of one device for ever leaner ways to run the same step, where `held` is over 80 GB.
+
+    nanochat's own script has only the first.
+    """
+    if held <= ROOMY:
+        return
+    ways: list[tuple[str, Run]] = [("--device-batch 1", replace(run, device_batch=1))]
+    if of_config(data) is None:
+        ways.append((f"{ways[0][0]} --recompute layers", replace(ways[0][1], recompute="layers")))
+        ways.append((f"{ways[1][0]} --sharding zero3", replace(ways[1][1], sharding="zero3")))
+    micro = accumulation * (run.device_batch or 1)
+    for options, changed in ways:
+        peak = memory(data, spec, inventory, changed, sequence, micro).peak
+        if changed != run and peak < held:
+            held = peak
+            yield options, peak
 
 
 def _recipe(data: Mapping[str, object], run: Run, sequence: int, accumulation: int) -> Recipe:

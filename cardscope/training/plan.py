@@ -14,7 +14,7 @@ from cardscope.inventory import Inventory
 from cardscope.model import RawConfig
 from cardscope.training.flops import flops_per_token
 from cardscope.training.horizon import horizon, micro_batches
-from cardscope.training.memory import Memory, memory
+from cardscope.training.memory import Memory, leaner, memory
 from cardscope.training.run import Run
 
 SCHEMA = "cardscope.train/1"
@@ -49,6 +49,8 @@ class Plan:
     """Parameters by optimizer, where the training code says which."""
     notes: tuple[str, ...]
     memory: Memory
+    leaner: tuple[tuple[str, int], ...] = ()
+    """Options and the bytes of one device they leave, where a device would hold more than 80 GB."""
 
     @property
     def device_hours(self) -> float:
@@ -79,6 +81,7 @@ def plan(raw: RawConfig, run: Run) -> Plan:
     seconds = per_token * tokens / (run.devices * run.peak_flops * run.mfu)
     characters = round(tokens * run.chars_per_token)
     shards = -(-characters // run.shard_chars)
+    held_bytes = memory(raw.data, spec, inventory, run, sequence, accumulation)
     return Plan(
         id=raw.id,
         run=run,
@@ -103,7 +106,8 @@ def plan(raw: RawConfig, run: Run) -> Plan:
         disk_bytes=shards * run.shard_bytes,
         optimizers=_optimizers(raw.data),
         notes=raw.notes,
-        memory=memory(raw.data, spec, inventory, run, sequence, accumulation),
+        memory=held_bytes,
+        leaner=tuple(leaner(raw.data, spec, inventory, run, sequence, accumulation, held_bytes.peak)),
     )
 
 

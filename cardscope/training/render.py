@@ -35,6 +35,8 @@ def rows(found: Plan) -> Iterator[tuple[str, str, str]]:
     if found.cost is not None:
         yield "cost", f"{found.cost:,.0f}", f"at {run.price:g} an hour for all devices"
     yield from _memory(found.memory)
+    for options, peak in found.leaner:
+        yield "a device: leaner", _gb(peak), f"with {options}"
     yield "characters of text", f"{found.characters:,}", f"{run.chars_per_token:g} a token"
     yield "shards", f"{found.shards:,}", f"{run.shard_chars:,} characters each"
     yield "disk", f"{found.disk_bytes / 1e9:,.1f} GB", f"{run.shard_bytes / 1e6:g} MB a shard"
@@ -81,5 +83,6 @@ def to_dict(found: Plan) -> dict[str, object]:
     """Every figure; counts are integers, times seconds, sizes bytes."""
     data: dict[str, object] = {"schema": SCHEMA, **asdict(found)}
     data["optimizers"] = dict(found.optimizers)
+    data["leaner"] = [{"options": options, "bytes": peak} for options, peak in found.leaner]
     data["device_hours"] = found.device_hours
     return data

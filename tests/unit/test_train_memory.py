@@ -128,3 +128,17 @@ def test_a_ratio_that_is_given_counts_all_parameters_of_any_release():
 )
 def test_twenty_tokens_a_parameter_unless_told_otherwise(config, tokens):
     assert cardscope.train(config).tokens == tokens
+
+
+def test_a_device_over_eighty_gigabytes_is_shown_leaner_ways():
+    """Each named way is leaner than the one before and is what its options give."""
+    full = cardscope.train(facts.LLAMA3_8B)
+    sizes = [peak for _, peak in full.leaner]
+    assert [full.memory.peak, *sizes] == sorted([full.memory.peak, *sizes], reverse=True)
+    last = cardscope.train(facts.LLAMA3_8B, device_batch=1, recompute="layers", sharding="zero3")
+    assert full.leaner[-1] == ("--device-batch 1 --recompute layers --sharding zero3", last.memory.peak)
+
+
+def test_a_run_that_a_device_holds_needs_no_leaner_way():
+    """GPT-2's step is under 80 GB."""
+    assert cardscope.train(facts.GPT2).leaner == ()
