@@ -88,7 +88,8 @@ class Tally:
         errors = sum(self.errors.values())
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in self.errors.most_common())
         said = [
-            f"{self.rows:,} models: {self.rows - errors:,} ok, {errors:,} errors" + (f" ({kinds})" if kinds else "")
+            f"{self.rows:,} models: {self.rows - errors:,} ok, {errors:,} error{'s' * (errors != 1)}"
+            + (f" ({kinds})" if kinds else "")
         ]
         if self.findings:
             said += [f"  {code} {RULES[code][0]:<8}{count:>7,}  {RULES[code][1]}"

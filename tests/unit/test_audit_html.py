@@ -112,7 +112,7 @@ def test_the_most_that_is_listed_is_said(written, monkeypatch):
     monkeypatch.setattr(html, "MOST", 2)
     text = written(*ROWS)
     assert len(Page(text).of("section")) == 2
-    assert "3 models: 2 ok, 1 errors (not_modelled 1). The first 2 are listed; plots and sums are of all." in text
+    assert "3 models: 2 ok, 1 error (not_modelled 1). The first 2 are listed; plots and sums are of all." in text
 
 
 def test_figures_beyond_any_model_are_drawn_all_the_same(written):

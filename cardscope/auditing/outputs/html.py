@@ -85,7 +85,8 @@ def _head(
 
 def _summary(kinds: Counter[str], count: int) -> str:
     bad = ", ".join(f"{kind} {n:,}" for kind, n in kinds.most_common() if kind != "ok")
-    said = f"{count:,} models: {kinds['ok']:,} ok, {count - kinds['ok']:,} errors" + (f" ({bad})" if bad else "")
+    wrong = count - kinds["ok"]
+    said = f"{count:,} models: {kinds['ok']:,} ok, {wrong:,} error{'s' * (wrong != 1)}" + (f" ({bad})" if bad else "")
     return said + (f". The first {MOST:,} are listed; plots and sums are of all." if count > MOST else ".")
 
 

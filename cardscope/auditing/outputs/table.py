@@ -9,7 +9,7 @@ from cardscope.report.lines import Line, Span, line, pad, safe, shorten
 from cardscope.units import format_bytes
 
 HEADS: Final = ("model", "params", "weights", "KV/token", "context", "findings")
-WIDTHS: Final = (32, 8, 10, 10, 11, 9)
+WIDTHS: Final = (31, 7, 11, 11, 11, 9)
 STEPS: Final = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 
 
