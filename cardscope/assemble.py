@@ -234,7 +234,8 @@ def _analytic(reading: Reading, whole: Inventory | None, exact: Exact, raw: RawC
         return Analytic(None, confidence="none", reason=reading.reason)
     disagrees = exact.total is not None and exact.total != whole.parameters
     unheld = declared(identity.model_type) is None or identity.foreign
-    doubts = (reading.unread, _changed(reading.log, raw.data), raw.data.get("auto_map"), unheld, disagrees)
+    own_code = raw.data.get("auto_map") or any(note.code == "CS112" for note in reading.log.notices)
+    doubts = (reading.unread, _changed(reading.log, raw.data), own_code, unheld, disagrees)
     confidence: Confidence = "declared-unseen" if any(doubts) else "declared"
     if isinstance(raw.data.get("release_candidates"), list):
         confidence = "guess"

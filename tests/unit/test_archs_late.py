@@ -2,6 +2,7 @@
 
 import pytest
 
+import cardscope
 from cardscope.archs import build
 from cardscope.errors import CardscopeError, NotModelled
 from cardscope.inventory import take
@@ -242,7 +243,9 @@ def test_qwen3_asr_of_its_own_repository_is_read_in_its_thinker():
         "output_dim": 1024,
     }
     whole = {"text_config": text | {"vocab_size": 151936}, "audio_config": sound}
-    assert total({"model_type": "qwen3_asr", "thinker_config": whole}) == 782_426_112
+    config = {"model_type": "qwen3_asr", "thinker_config": whole}
+    assert total(config) == 782_426_112
+    assert cardscope.inspect(config, exact=False).parameters.analytic.confidence == "declared-unseen"
 
 
 @pytest.mark.parametrize(
