@@ -72,6 +72,8 @@ FAMILIES = (
     "realtime",
     "series",
     "nanochat",
+    "emu3",
+    "dots3",
 )
 """The family modules; each registers its types when imported."""
 

@@ -32,31 +32,11 @@ from cardscope.archs._read import (
     zipped,
 )
 from cardscope.archs._registry import arch
-from cardscope.archs.gated import by_window, llama
+from cardscope.archs.gated import by_window
 from cardscope.archs.towers import cubes, glm_vision, normed, plain, qwen3_vision, seeing
 from cardscope.errors import BadField
 from cardscope.fields import Fields
 from cardscope.parts import LAYER, RMS, Bag, Mlp, Part, Spec, Table, Tensor, Tower, linear, norm, project
-
-
-@arch("emu3_text_model")
-def emu3_text(c: Fields) -> Spec:
-    """Emu3's language model (arXiv:2409.18869): Llama's, images are words of its vocabulary."""
-    return llama(c)
-
-
-@arch("emu3")
-def emu3(c: Fields) -> Spec:
-    """Emu3's language model; the image tokenizer of the whole model is not modelled."""
-    class_of(c, ("ForCausalLM", "TextModel"))
-    return text_alone(c)
-
-
-@arch("dots3_note")
-def dots3_note(c: Fields) -> Spec:
-    """The language model of dots 3 note; its image and sound towers are not modelled."""
-    class_of(c, ("ForCausalLM",))
-    return text_alone(c)
 
 
 @arch("qwen4_exp")

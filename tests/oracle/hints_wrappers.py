@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.oracle.knobs import INNERS, POSITIONS, layer_numbers, multiple_of_all, pool, same_as
+from tests.oracle.knobs import INNERS, POSITIONS, VOCABULARIES, layer_numbers, multiple_of_all, pool, same_as
 
 if TYPE_CHECKING:
     from tests.oracle.draw import Draw
@@ -47,6 +47,19 @@ RULES: dict[str, dict[str, Rule]] = {
         "adapter_out_dim": text_width,
         "feature_size": pool(40, 56),
         "downsample_hidden_size": pool(*INNERS),
+    },
+    # The names of two codes, from which the whole model finds how its codes are counted.
+    "emu3": {"vocabulary_map": lambda _: {"<image>": 4, "<|visual token 000000|>": 5, "<|visual token 000001|>": 6}},
+    "emu3_vqgan": {
+        "codebook_size": pool(*VOCABULARIES),
+        "embed_dim": pool(5, 6, 7),
+        "latent_channels": pool(9, 11),
+        "base_channels": pool(32, 64),
+        "out_channels": pool(2, 5),
+        "temporal_downsample_factor": pool(2, 8, 5),
+        "channel_multiplier": pool([1, 2], [2, 3, 5]),
+        "num_res_blocks": pool(1, 3),
+        "attn_resolutions": pool([0], [1, 2], []),
     },
     "gemma3": {"mm_tokens_per_image": lambda _: 4},
     "gemma3.vision_config": {"patch_size": pool(4, 6), "image_size": lambda d: 8 * int(d.of("patch_size"))},
