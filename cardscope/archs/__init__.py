@@ -74,6 +74,7 @@ FAMILIES = (
     "nanochat",
     "emu3",
     "dots3",
+    "mobile",
 )
 """The family modules; each registers its types when imported."""
 
