@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,11 @@ WORTH_STATING: Final = (
 """Facts whose absence from a card is told."""
 
 
+_SCALING: Final = re.compile(
+    r"\b(?:yarn|rope[-_ ]scaling|(?:dynamic|aware)[- ]ntk|ntk[- ]aware|longrope)\b", re.IGNORECASE
+)
+
+
 def analyse(text: str, raw: RawConfig | None, report: Report | None, where: str, reason: str | None = None) -> Answer:
     """The answer for one card. Never raises for what the card holds."""
     document = read(text)
@@ -42,6 +48,7 @@ def analyse(text: str, raw: RawConfig | None, report: Report | None, where: str,
     known = none(reason or "there is no config to hold it against", document.metadata.data)
     if raw is not None and raw.data:
         known = witnesses(raw, report, document.metadata.data, reason)
+    known = replace(known, scaling_told=bool(_SCALING.search(text)))
     judged = tuple(judge(claim, known) for claim in claims(document, own))
     notes = (
         *(raw.notes if raw else ()),

@@ -121,8 +121,10 @@ def context(claim: Claim, known: Witnesses) -> Held:
         return Held("ambiguous", "config.json", native, f"{native:,} by the config, which sets no bound of positions")
     if claim.where not in LABELLED and "context" not in claim.quote.lower():
         return Held("ambiguous", "config.json", native, f"{native:,} positions; a length of training may be meant")
-    if known.stretched or kinds.get("linear") or kinds.get("recurrent") or claim.said.loose == "over":
-        return Held("ambiguous", "config.json", native, f"{native:,} positions by the config")
+    unbound = known.stretched or kinds.get("linear") or kinds.get("recurrent") or claim.said.loose == "over"
+    if unbound or known.scaling_told:
+        told = "" if unbound else "; the card tells of rope scaling"
+        return Held("ambiguous", "config.json", native, f"{native:,} positions by the config{told}")
     return Held("disagrees", "config.json", native, off(claim.said, native))
 
 

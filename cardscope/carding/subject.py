@@ -125,6 +125,7 @@ OF_A_RUN: Final = frozenset({"context_length", "num_layers", "hidden_size", "num
 _POINTS_AWAY: Final = re.compile(
     r"\b(?:compared (?:to|with)|unlike|whereas|outperform\w*|surpass\w*|exceed\w* the|better than"
     r"|larger than|smaller than|competitive with"
+    r"|(?<!this is )(?:our|the) (?:largest|biggest|smallest|bigger|larger|smaller) (?:model|variant|version|size|one)s?"
     r"|on par with|versus|vs\.?|other models|conventional|previous(?:ly)?|prior|predecessor|successor"
     r"|earlier|rivals?|than"
     r"|teacher|distill(?:ed|ation) from|generated (?:by|with|using)|baseline|state-of-the-art models"

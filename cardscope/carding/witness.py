@@ -34,6 +34,8 @@ class Witnesses:
     contexts: tuple[tuple[int, str], ...] = ()
     """(positions, what says so), the native first."""
     stretched: bool = False
+    scaling_told: bool = False
+    """Whether the card speaks of rope scaling, which a user then sets."""
     dtype: str | None = None
     dtype_witness: str = "config.json"
     quantization: str | None = None

@@ -38,3 +38,32 @@ def test_a_false_size_of_this_model_is_wrong_all_the_same(tmp_path, name, said):
     (folder / "README.md").write_text(f"# A model\n\n{said}\n")
     wrong = cardscope.card(str(folder)).wrong
     assert [item.claim.kind for item in wrong] == ["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("It has 6.7B total parameters but only uses 2.1B parameters per token.", "active_parameters", 2.1e9),
+        ("We pre-train Foo-V3 on 14.8 trillion diverse and high-quality tokens.", "training_tokens", 14.8e12),
+        ("- Number of Paramaters (Non-Embedding): 6.48B", "non_embedding_parameters", 6.48e9),
+    ],
+)
+def test_what_published_cards_write_is_found(tmp_path, text, kind, value):
+    """Words as cards have them, a misspelling among them."""
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA2_7B))
+    (tmp_path / "README.md").write_text(f"# Foo-V3\n\n{text}\n")
+    found = {item.claim.kind: item.claim.said.value for item in cardscope.card(str(tmp_path)).claims}
+    assert found.get(kind) == pytest.approx(value)
+
+
+def test_a_context_that_rope_scaling_reaches_is_not_wrong(tmp_path):
+    """A longer context beside instructions for YaRN is not what the config sets, and no untruth."""
+    text = "- Context Length: Full 131,072 tokens\n\nTo go beyond 4,096 tokens, add YaRN to the config.\n"
+    assert verdicts(tmp_path / "Foo-7B", text)["context_length"] == "ambiguous"
+
+
+def test_the_largest_model_of_a_family_is_another_one(tmp_path):
+    """Layers and heads of the largest sister are no claims."""
+    assert not verdicts(tmp_path / "Foo-7B", "Our largest model has 126 layers and 128 heads.\n").keys() & {
+        "num_layers"
+    }

@@ -10,19 +10,20 @@ from cardscope.carding.model import Said, of_quantity
 from cardscope.carding.numbers import Quantity, quantities
 
 _PARAMETERS = (
-    r"(?:total |overall |model |network |dense )?(?:weights? and )?param(?:eter)?(?:s|n)?\b"
+    r"(?:total |overall |model |network |dense )?(?:weights? and )?param(?:[ae]ter)?(?:s|n)?\b"
     r"|(?:个|個)?(?:模型)?参数|(?:規模の)?(?:の)?パラメータ|(?:개)?(?:의)?\s?(?:파라미터"
     r"|매개변수)|(?:de |di )?(?:param|parám|parâm|параметр)|参数规模"
 )
 _COUNT = (
-    r"param(?:eter)?s?(?: (?:count|size|number))?|number of (?:model )?param(?:eter)?s|model size"
+    r"param(?:[ae]ter)?s?(?: (?:count|size|number))?|number of (?:model )?param(?:[ae]ter)?s|model size"
     r"|参数(?:量|规模|数)?(?:约)?|パラメータ数?"
     r"|파라미터(?: 수)?|parámetros|paramètres|parâmetros|parametri|параметр(?:ы|ов)"
 )
-_ACTIVE_BEFORE = r"activat(?:es|ing|ed|e)(?: only| just)?|active param(?:eter)?s?(?: count)?|激活(?:参数)?(?:量)?"
+_ACTIVE_BEFORE = r"activat(?:es|ing|ed|e)(?: only| just)?|active param(?:[ae]ter)?s?(?: count)?|激活(?:参数)?(?:量)?"
 _ACTIVE_AFTER = (
-    r"(?:param(?:eter)?s? )?(?:(?:are|is|being) )?(?:active|activated)\b|参数激活|激活"
-    r"|param(?:eter)?s? (?:used|active|activated) (?:per|for)|(?:are )?used (?:per|for each) token"
+    r"(?:param(?:[ae]ter)?s? )?(?:(?:are|is|being) )?(?:active|activated)\b|参数激活|激活"
+    r"|param(?:[ae]ter)?s? (?:used|active|activated) (?:per|for)|(?:are )?used (?:per|for each) token"
+    r"|param(?:[ae]ter)?s? (?:per|for each|for every|a) token"
 )
 _NARROW = (
     (
@@ -72,7 +73,7 @@ KINDS = (
     Kind(
         "non_embedding_parameters",
         labels(
-            r"non-?embedding param(?:eter)?s?|param(?:eter)?s? (?:without"
+            r"non-?embedding param(?:[ae]ter)?s?|param(?:[ae]ter)?s? (?:without"
             r"|excluding|w/o) embeddings?|非嵌入参数(?:量)?"
         ),
         lambda text, label: read(text, label + " non-embedding"),
@@ -82,16 +83,16 @@ KINDS = (
     ),
     Kind(
         "active_parameters",
-        labels(r"(?:active|activated|activate|激活)\s?(?:param(?:eter)?s?|参数)?(?:量|数)?(?: per token| count)?"),
+        labels(r"(?:active|activated|activate|激活)\s?(?:param(?:[ae]ter)?s?|参数)?(?:量|数)?(?: per token| count)?"),
         lambda text, label: read(text, label + " active"),
         (Around(after=after(_ACTIVE_AFTER)), Around(before=before(_ACTIVE_BEFORE))),
-        ("activ", "used per", "used for", "激活"),
+        ("activ", "used per", "used for", "per token", "each token", "every token", "a token", "激活"),
         fits,
     ),
     Kind(
         "parameters",
         labels(
-            r"(?:overall )?param(?:eter)?s?(?: (?:count|size|number|total))?"
+            r"(?:overall )?param(?:[ae]ter)?s?(?: (?:count|size|number|total))?"
             r"|param count|size|params|(?:总)?参数(?:量|规模|数)?|模型大小"
             r"|モデルサイズ|パラメータ(?:数|ー数)?|파라미터(?: 수)?|매개변수(?: 수)?"
             r"|par[aá]metros(?: totales)?|número de parámetros"

@@ -14,7 +14,8 @@ _EXPONENT = re.compile(
     r"|\*\*)\s?\{?)(\d{1,2})\}?(?:\s?(?:total )?(?P<flops>FLOPs?|FLOP|floating|浮点))?"
 )
 _TRAINED = (
-    r"(?:pre-?)?train(?:ed|ing)(?: \w{1,12}){0,4} (?:on|with|using|over|for|of|from|to)"
+    r"(?:(?:pre-?)?train(?:ed|ing)|\bwe (?:pre-?)?train)(?: (?!batch|context|sequence)[\w.-]{1,24}){0,4}"
+    r" (?:on|with|using|over|for|of|from|to)"
     r"(?: a (?:total|corpus|dataset|mixture|mix) of)?|(?:预训练|训练)"
 )
 _BATCH = re.compile(
@@ -31,7 +32,8 @@ def fits(found: Quantity) -> bool:
 
 def read(text: str, label: str) -> Iterator[Said]:
     """`15T+`, `10 trillion tokens`, `Up to 9T tokens`."""
-    del label
+    if label.lower().strip().endswith("data") and "token" not in text[:80].lower():
+        return  # the data is described, not counted
     if not _BATCH.search(text[:60]):
         yield from (of_quantity("training_tokens", each) for each in list(quantities(text[:80], 2))[:1] if fits(each))
 
@@ -70,7 +72,7 @@ KINDS = (
         "training_tokens",
         labels(
             r"(?:pre-?)?(?:training|trained) (?:tokens|budget)|(?:pre-?)?(?:training )?token(?:s)?(?:"
-            r" count)?|tokens? (?:seen|trained|count|used)|(?:pre-?)?training data size|(?:training )?tokens"
+            r" count)?|tokens? (?:seen|trained|count|used)|(?:pre-?)?training data(?: size)?|(?:training )?tokens"
             r"|(?:预)?训练\s?(?:tokens?|token数)|学習トークン数?|of tokens|seen"
             r" tokens|tokens de entrenamiento|training tokens"
         ),
@@ -79,6 +81,7 @@ KINDS = (
             Around(before(rf"(?:{_TRAINED})(?:(?!batch|warm|sequence|context|length).){{0,30}}"
                           rf"|\b\d{{1,3}}(?:\.\d)?B(?: model)? with"), after(r"(?:(?!with|model|was|and)[\w-]{1,16}"
                                                                              r" ){0,4}tokens\b"
+                                                                             r"|[a-z-]{3,16} and [a-z-]{3,16} tokens\b"
                                                                              r"|(?:个)?\s?tokens?|(?:个)?词元|トークン"
                                                                              r"|토큰"
                                                                              r"|de"
