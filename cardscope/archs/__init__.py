@@ -75,6 +75,8 @@ FAMILIES = (
     "emu3",
     "dots3",
     "mobile",
+    "entities",
+    "codecs",
 )
 """The family modules; each registers its types when imported."""
 

@@ -1,4 +1,4 @@
-"""Small image networks of depthwise convolutions: MobileNet V1 and V2, EfficientNet, MobileViT."""
+"""Small image networks of depthwise convolutions: MobileNet V1 and V2, EfficientNet, RegNet, MobileViT."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 from cardscope.archs._heads import chosen
 from cardscope.archs._read import act, labels
 from cardscope.archs._registry import arch
-from cardscope.archs.convnets import MAX_STAGES, classifier, conv, conv_norm, deep_enough, staged
+from cardscope.archs.convnets import MAX_STAGES, classifier, conv, conv_norm, deep_enough, stage_lists, staged
 from cardscope.archs.towers import plain
 from cardscope.errors import BadField
 from cardscope.fields import Fields
@@ -145,6 +145,42 @@ def efficientnet(c: Fields) -> Spec:
     c.touch("image_size", "strides", "depthwise_padding", "pooling_type", "num_hidden_layers", "batch_norm_momentum")
     head = [classifier(c, size)] if ending == "ForImageClassification" else []
     return staged(c, layers, [stem, Bag((*top, *gains, *act(c, "mixer"))), *head], ending, size)
+
+
+# -- RegNet ------------------------------------------------------------------------------------------------
+
+
+def regular(c: Fields, into: int, out: int, *, strided: bool) -> Layer:
+    """A 3 × 3 convolution within groups between two 1 × 1, weighed by means where the type is "y"."""
+    groups = max(1, out // c.int("groups_width"))
+    if out % groups:
+        raise BadField(c.prefix + "groups_width", c.int("groups_width"), f"a width that divides {out} channels")
+    own = [*conv_norm("shortcut", out, into, 1)] if strided or into != out else []
+    own += [*unit(c, "conv_0", out, into), *conv_norm("conv_1", out, out // groups, 3), *act(c, "mixer")]
+    if c.text("layer_type") == "y":
+        few = round(into / 4)
+        own += [*conv("squeeze", few, out, 1, bias=True), *conv("excite", out, few, 1, bias=True)]
+    return Layer((Bag((*own, *conv_norm("conv_2", out, out, 1), *act(c, "mixer")), "grouped residual"),))
+
+
+@arch("regnet")
+def regnet(c: Fields) -> Spec:
+    """RegNet (arXiv:2003.13678): residual stages of grouped convolutions; SEER and the TIMM models are Y types."""
+    ending, kind = chosen(c, CLASSES), c.text("layer_type")
+    if kind not in {"x", "y"}:
+        raise BadField(c.prefix + "layer_type", kind, "x or y")
+    sizes, depths = stage_lists(c, "hidden_sizes", "depths")
+    deep_enough(c, "depths", depths)
+    first = into = c.int("embedding_size")
+    strided, layers = c.flag("downsample_in_first_stage"), list[Layer]()
+    for out, depth in zip(sizes, depths, strict=True):
+        layers.append(regular(c, into, out, strided=strided))
+        layers += [regular(c, out, out, strided=False)] * (depth - 1)
+        into, strided = out, True
+    stem, last = Bag(tuple(unit(c, "stem", first, c.int("num_channels"), 3))), (c.ints("hidden_sizes") or sizes)[-1]
+    return staged(
+        c, layers, [stem, *([classifier(c, last)] if ending == "ForImageClassification" else [])], ending, last
+    )
 
 
 # -- MobileViT ---------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ _BUFFERS = re.compile(
     r"running_mean|running_var|num_batches_tracked|relative_position_index|attn_mask|rotary_emb\.\w+|"
     r"final_logits_bias|act_fn\.(?:beta|eps)|tid2eid|layer_scalar|slope_rate|"
     r"(?:query|key|diagonal)_decay|global_mean|global_invstd|balancing_biases|"
-    r"causal_mask|tril|mask_token_ids|pos_idx_to_embed|n_points_scale|embed_positions\._float_tensor|std_bias|std_scale)$"
+    r"causal_mask|tril|mask_token_ids|pos_idx_to_embed|n_points_scale|embed_positions\._float_tensor|std_bias|std_scale|"
+    r"codebook\.(?:inited|cluster_size|embed|embed_avg))$"
 )
 """Buffers by the names transformers and the original repositories give them."""
 _FLOATS: Final = frozenset({"BF16", "F16", "F32"})
