@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from cardscope.inventory import Inventory
 from cardscope.measures.facts import attentions, main_parts
 from cardscope.measures.heuristic import Term
-from cardscope.parts import Attention, Spec
+from cardscope.parts import Attention, LatentAttention, Spec
 
 UNEXPLAINED = "unexplained"
 
@@ -43,10 +43,10 @@ def difference(start: tuple[str, int], end: tuple[str, int], terms: Iterable[Ter
 
 
 def explain_stored(delta: int, candidates: Sequence[Term]) -> tuple[Term, ...]:
-    """The smallest set of candidate surpluses that gives `delta` exactly, or none."""
+    """The smallest set of candidate surpluses, one of each name, that gives `delta` exactly, or none."""
     for size in range(1, len(candidates) + 1):
         for chosen in combinations(candidates, size):
-            if sum(term.delta for term in chosen) == delta:
+            if sum(term.delta for term in chosen) == delta and len({term.name for term in chosen}) == size:
                 return chosen
     return ()
 
@@ -62,6 +62,7 @@ BESIDE: Final[Mapping[str, str]] = {
     "embedding and head repeated for the extra layers": "duplicates",
     "quantization scales": "scales",
     "zero points": "scales",
+    "shapes of packed matrices": "scales",
 }
 """What a checkpoint may hold beside the parameters → the field of the stored witness that counts it."""
 
@@ -85,11 +86,22 @@ def stored_candidates(spec: Spec, inventory: Inventory, packed: Sequence[Term] =
     found = [
         Term("router correction biases" if "experts" in inventory.components() else "other buffers", inventory.buffers),
         Term("extra prediction layers", inventory.mtp_stored),
+        # Nemotron's total counts no correction biases, neither of the main model nor of its extra layers.
+        *(
+            (Term("extra prediction layers", inventory.mtp_parameters),)
+            * (inventory.mtp_parameters != inventory.mtp_stored)
+        ),
         *packed,
     ]
     size, vocab = spec.hidden_size or 0, spec.vocab_size or 0
     if spec.tied:
         found.append(Term("tied head stored", size * vocab))
+    elif inventory.components().get("head") == size * vocab:
+        found.append(Term("not stored: head", -size * vocab))
+    if inventory.model_type == "qwen3_next" and inventory.groups:
+        # The config does not tell of it, and transformers passes over `mtp.*`: a last layer again, two inputs joined
+        # by a matrix, and three norms (vLLM, qwen3_next_mtp.py).
+        found.append(Term("extra prediction layers", inventory.groups[-1].parameters + 2 * size**2 + 3 * size))
     layers, positions = len(spec.main.layers), spec.max_positions or 0
     mixer = next(attentions(main_parts(spec)), None)
     if isinstance(mixer, Attention):
@@ -98,6 +110,9 @@ def stored_candidates(spec: Spec, inventory: Inventory, packed: Sequence[Term] =
             Term("mask fill values", layers),
             Term("rotary frequencies", layers * (mixer.head_dim // 2)),
         ]
+    if isinstance(mixer, LatentAttention) and mixer.heads:
+        # Written for heads of hidden_size / num_heads, though rotary keys are narrower (Kimi K2, Moonlight).
+        found.append(Term("rotary frequencies", layers * (size // mixer.heads // 2)))
     if spec.mtp:
         copies = len(spec.mtp.layers) * size * vocab
         found.append(Term("embedding and head repeated for the extra layers", 2 * copies))

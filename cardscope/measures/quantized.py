@@ -212,8 +212,8 @@ def packed_terms(config: Mapping[str, object], inventory: Inventory) -> tuple[Te
         return _mlx(mlx, inventory)
     scheme = published(config, strict=False)
     if isinstance(scheme, Scheme) and scheme.bits == 8 and not scheme.group and scheme.overhead:
-        rows = sum(n * t.numel // t.shape[-1] for n, t in inventory.tensors() if quantizable(t) and t.shape[-1])
-        return (Term("quantization scales", rows),)
+        rows = [sum(n * t.numel // t.shape[-1] for n, t in tensors if t.shape[-1]) for tensors in _chosen(inventory)]
+        return tuple(Term(SCALES, count) for count in dict.fromkeys(rows))
     if isinstance(scheme, Scheme) and scheme.bits < 8 and scheme.group:
         word = 32 if scheme.name in {"gptq", "awq", "auto-round"} else 8
         only = {"experts"} if scheme.experts and "experts" in inventory.components() else None
@@ -221,11 +221,40 @@ def packed_terms(config: Mapping[str, object], inventory: Inventory) -> tuple[Te
         zeros = int(groups * scheme.bits / word) if word == 32 else 0
         return (
             Term(PACKED, int(packed * scheme.bits / word) - packed),
-            Term("quantization scales", groups),
+            Term(SCALES, groups),
             Term("zero points", zeros),
+            *_routed_words(settings(config) or {}, scheme, inventory),
             *_halves(inventory),
         )
     return _halves(inventory)
+
+
+SCALES: Final = "quantization scales"
+SHAPES: Final = "shapes of packed matrices"
+
+
+def _routed_words(found: Mapping[str, object], scheme: Scheme, inventory: Inventory) -> tuple[Term, ...]:
+    """Routed experts alone in compressed-tensors' int32 words (pack-quantized), which the Hub unpacks.
+
+    Each matrix's `weight_shape` is two int32 numbers as well, and is unpacked with them: 64 / bits for each.
+    """
+    if found.get("format") != "pack-quantized" or not scheme.group:
+        return ()
+    routed = [(n, t) for n, t in inventory.tensors() if t.copies > 1 and t.component == "experts" and quantizable(t)]
+    groups = sum(n * t.numel // t.shape[-1] * -(-t.shape[-1] // scheme.group) for n, t in routed)
+    return Term(SCALES, groups), Term(SHAPES, int(sum(n * t.copies for n, t in routed) * 64 / scheme.bits))
+
+
+def _chosen(inventory: Inventory) -> list[list[tuple[int, Tensor]]]:
+    """What tools pack: all linear layers; all but attention; these and attention's output; the experts."""
+    linear = [(n, t) for n, t in inventory.tensors() if quantizable(t)]
+    mlp = {"experts", "mlp", "shared experts"}
+    return [
+        linear,
+        [(n, t) for n, t in linear if t.component in mlp],
+        [(n, t) for n, t in linear if t.component in mlp or (t.component, t.name) == ("attention", "o.weight")],
+        [(n, t) for n, t in linear if t.component == "experts"],
+    ]
 
 
 PACKED: Final = "packed words"
@@ -242,15 +271,14 @@ def _packed(inventory: Inventory, group: int, only: set[str] | None = None) -> t
 
 
 def _halves(inventory: Inventory) -> tuple[Term, ...]:
-    """Two numbers a byte, scales not counted: of all linear layers, of all but attention's, of the experts.
+    """Two numbers a byte for each choice of matrices, and a scale for each 16 of them, which the Hub may not count.
 
     ModelOpt keeps its settings in a file of its own (hf_quant_config.json), so the config is silent where the Hub's
     total is half.
     """
-    parts = inventory.components()
-    mlp = {name for name in parts if name in {"experts", "mlp", "shared experts"}}
-    found = [_packed(inventory, 16, only)[0] for only in (None, mlp, {"experts"} & set(parts))]
-    return tuple(Term(PACKED, -(count // 2)) for count in dict.fromkeys(found) if count)
+    counts = [sum(n * t.numel for n, t in tensors) for tensors in _chosen(inventory)]
+    found = [count for count in dict.fromkeys(counts) if count]
+    return (*(Term(PACKED, -(n // 2)) for n in found), *(Term(SCALES, n // 16) for n in found if not n % 16))
 
 
 def _mlx(found: Mapping[str, object], inventory: Inventory) -> tuple[Term, ...]:
@@ -264,6 +292,10 @@ def _mlx(found: Mapping[str, object], inventory: Inventory) -> tuple[Term, ...]:
     return (
         Term(PACKED, packed * bits // 32 - packed), Term("quantization scales", groups), Term("zero points", groups),
     )  # fmt: skip
+
+
+INDEX_WEIGHTS: Final = "index.weights.weight"
+"""An indexer's weights of its heads stay in 16 or 32 bits (DeepSeek-V3.2-Exp, inference/model.py: weights_proj)."""
 
 
 def block_scales(config: Mapping[str, object], inventory: Inventory) -> int:
@@ -281,7 +313,7 @@ def block_scales(config: Mapping[str, object], inventory: Inventory) -> int:
                 for part in group.parts
                 for tensor in part.tensors()
                 # What joins an extra layer to the main model stays in bf16, as do head, router and tables.
-                if quantizable(tensor) and tensor.component != "mtp"
+                if quantizable(tensor) and tensor.component != "mtp" and tensor.name != INDEX_WEIGHTS
             )
         case _:
             return 0
