@@ -77,6 +77,7 @@ FAMILIES = (
     "mobile",
     "entities",
     "codecs",
+    "vilt",
 )
 """The family modules; each registers its types when imported."""
 

@@ -98,6 +98,7 @@ RULES: dict[str, dict[str, Rule]] = {
         "depths": one_each("hidden_sizes", 1, 2, 3),
         "layer_type": pool("basic", "bottleneck"),
     },
+    "vilt": {"modality_type_vocab_size": pool(3, 5), "num_images": pool(2, 3)},
     "luke": {"entity_vocab_size": pool(301, 407), "entity_emb_size": pool(36, 60)},
     "encodec": {
         "hidden_size": pool(24, 40),

@@ -64,7 +64,7 @@ WITHOUT_ENTRY = {
         shieldgemma2 skywork speech-encoder-decoder speech_to_text step3p5 step3p7 swinv2 switch_transformers
         t5gemma table-transformer tapas timesfm timesformer videomae vision-encoder-decoder vitpose voxtral_realtime
         voxtral_realtime_text wav2vec2-bert wav2vec2-conformer efficientnet mobilenet_v1 mobilenet_v2 mobilevit
-        encodec luke regnet""",
+        encodec luke regnet vilt""",
     "no copy of its file was found that is certain": """
         afmoe aria aria_text axk2 aya_vision bailing_hybrid blt cohere2_moe cohere2_vision cohere_compass_text
         data2vec-text deepseek_vl diffllama doge dots3_note dots3_note_text emu3 flint gemma3n_text gemma4_unified
