@@ -53,7 +53,7 @@ def read(
         num_layers=facts.num_layers,
         corrections=facts.corrections,
         missing=missing,
-        notes=choice.notes,
+        notes=(*choice.notes, *_modules(root)),
     )
 
 
@@ -63,6 +63,13 @@ def _names(root: Path) -> list[str]:
             return [entry.name for entry in islice(entries, MAX_ENTRIES)]
     except OSError:
         return []
+
+
+def _modules(root: Path) -> tuple[str, ...]:
+    folders = (name for name in _names(root) if name.endswith("_Dense"))
+    return places.modules_beside(
+        f"{n}/model.safetensors" for n in folders if (root / n / "model.safetensors").is_file()
+    )
 
 
 def _index(path: Path) -> Index:

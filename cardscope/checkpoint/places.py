@@ -121,3 +121,16 @@ def check_shards(names: Iterable[object], where: str) -> tuple[str, ...]:
             raise NotAConfig(f"{where} names a shard {str(name)[:60]!r}", hint="a shard is a file beside its index")
         checked.append(name)
     return tuple(checked)
+
+
+_DENSE: Final = re.compile(r"\d{1,3}_Dense")
+
+
+def modules_beside(names: Iterable[str]) -> tuple[str, ...]:
+    """A note on each `2_Dense` of a sentence transformer that stores safetensors in a folder beside the model."""
+    found = sorted({n.rpartition("/")[0] for n in names if n.endswith(".safetensors")})
+    return tuple(
+        f"{folder} is a module of the sentence transformer behind this model, and not counted"
+        for folder in found
+        if _DENSE.fullmatch(folder)
+    )

@@ -67,7 +67,7 @@ def read(
         num_layers=facts.num_layers,
         corrections=facts.corrections,
         missing=missing,
-        notes=choice.notes,
+        notes=(*choice.notes, *places.modules_beside(sizes)),
     )
 
 

@@ -218,3 +218,14 @@ def test_a_whole_checkpoint_lacks_nothing(folder):
     """No finding where all that is declared is stored."""
     w.write(folder / "model.safetensors", w.llama())
     assert "CS214" not in codes(inspect(folder))
+
+
+def test_a_dense_module_beside_the_model_is_named(folder):
+    """A sentence transformer's 2_Dense stores weights of its own, which are no part of the model's count."""
+    w.write(folder / "model.safetensors", w.llama())
+    before = inspect(folder).parameters.checkpoint.total
+    (folder / "2_Dense").mkdir()
+    w.write(folder / "2_Dense" / "model.safetensors", {"linear.weight": ("F32", (8, 8))})
+    report = inspect(folder)
+    assert report.parameters.checkpoint.total == before
+    assert any(f.code == "CS209" and "2_Dense" in f.message for f in report.findings)
