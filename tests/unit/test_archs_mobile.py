@@ -1,4 +1,4 @@
-"""Small image networks: totals that torchvision and the papers publish, and configs that cannot be."""
+"""Small image networks: totals of their published forms, as remembered, and configs that cannot be."""
 
 import pytest
 
