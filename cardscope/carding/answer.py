@@ -48,8 +48,10 @@ def analyse(text: str, raw: RawConfig | None, report: Report | None, where: str,
     known = none(reason or "there is no config to hold it against", document.metadata.data)
     if raw is not None and raw.data:
         known = witnesses(raw, report, document.metadata.data, reason)
-    known = replace(known, scaling_told=bool(_SCALING.search(text)))
-    judged = tuple(judge(claim, known) for claim in claims(document, own))
+    found = tuple(claims(document, own))
+    if any(claim.kind == "context_length" for claim in found):
+        known = replace(known, scaling_told=bool(_SCALING.search(text)))
+    judged = tuple(judge(claim, known) for claim in found)
     notes = (
         *(raw.notes if raw else ()),
         *document.notes,
